@@ -1,0 +1,1 @@
+"""DNA language models for a biology lab: train, compare, explain, scan."""

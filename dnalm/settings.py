@@ -1,0 +1,57 @@
+"""Where things live, read from the environment (`DNALM_*`) once, in one place."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The folders and addresses that dnalm uses; each field is the environment variable `DNALM_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="DNALM_", extra="ignore")
+
+    home: Path = Field(Path.home() / ".dnalm", description="runs, datasets, models and caches of this installation")
+    data_mirror: Path | None = Field(None, description="a folder with local copies of the catalogue's files")
+    shipped: Path = Field(PACKAGE_ROOT, description="the folder that holds the shipped models/ and data/")
+
+    @property
+    def runs(self) -> Path:
+        """Run folders, one a piece of work."""
+        return self.home / "runs"
+
+    @property
+    def datasets(self) -> Path:
+        """Dataset folders made by recipes or uploads."""
+        return self.home / "datasets"
+
+    @property
+    def models(self) -> Path:
+        """Bundles imported or promoted from runs."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Downloaded files and encoded corpora: safe to delete."""
+        return self.home / "cache"
+
+    @property
+    def shipped_models(self) -> Path:
+        """The bundles that come with dnalm."""
+        return self.shipped / "models"
+
+    @property
+    def shipped_data(self) -> Path:
+        """The catalogue, the published tables and the demo data."""
+        return self.shipped / "data"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Tests clear the cache after they change the environment."""
+    return Settings()
