@@ -1,0 +1,60 @@
+"""The command line: one typer application, each command a short file that calls the library.
+
+Results go to `-o` or standard output, everything else to standard error. Exit 0 done, 1 failed, 2 wrong
+input, 130 interrupted. `--json` prints one JSON object. Nothing heavy is imported before a command needs it,
+so that `dnalm --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dnalm.cli import frame
+from dnalm.cli.doctor import doctor
+from dnalm.cli.serve import serve
+
+app = typer.Typer(
+    name="dnalm",
+    cls=frame.SentenceGroup,
+    help="DNA language models for a biology lab: train, compare, explain, scan.",
+    epilog=frame.examples(
+        "dnalm models list",
+        "dnalm predict ecoli-promoters sequences.fasta -o calls.tsv",
+        "dnalm scan ecoli-sigma70-81 genome.gbk --region NC_000913.3:800,001-840,000 -o promoters.bedgraph",
+        "dnalm train --preset small --dataset ecoli-promoters-150",
+        "dnalm serve",
+    ),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"dnalm {version('dnalm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("serve", epilog=frame.examples("dnalm serve", "dnalm serve --port 8502"))(serve)
+app.command("doctor", epilog=frame.examples("dnalm doctor", "dnalm doctor --json"))(doctor)
+
+
+def main() -> None:
+    """Run the command line (the console command `dnalm`)."""
+    app()

@@ -1,0 +1,223 @@
+"""The command line's frame: exit codes, sentences, JSON, start-up time, the taken port."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dnalm.cli import app
+from dnalm.cli.frame import SentenceGroup
+from dnalm.cli.output import format_of, plain, whole_file
+from dnalm.errors import InputError, RunError
+
+runner = CliRunner()
+DNALM = [sys.executable, "-c", "from dnalm.cli import main; main()"]
+
+
+def shell(*arguments: str, **more) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DNALM, *arguments], capture_output=True, text=True, timeout=120, **more)
+
+
+def failing(error: BaseException) -> typer.Typer:
+    broken = typer.Typer(cls=SentenceGroup)
+
+    @broken.callback()
+    def _root() -> None:
+        pass
+
+    @broken.command()
+    def fail() -> None:
+        raise error
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (InputError("x.fa, line 3: found a digit"), 2, "dnalm: x.fa, line 3: found a digit"),
+        (RunError("the loss is not a number"), 1, "dnalm: the loss is not a number"),
+        (KeyboardInterrupt(), 130, "dnalm: interrupted"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/full"),
+            1,
+            "dnalm: /full: no space left on device",
+        ),
+    ],
+)
+def test_an_error_is_one_sentence_and_its_exit_code(error, status, sentence):
+    result = runner.invoke(failing(error), ["fail"])
+    assert result.exit_code == status
+    assert result.stderr.startswith(sentence)
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_bug_keeps_its_traceback():
+    result = runner.invoke(failing(ZeroDivisionError("bug")), ["fail"])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_wrong_usage_is_exit_2_on_stderr():
+    result = shell("no-such-command")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "no-such-command" in result.stderr
+
+
+def test_version():
+    result = shell("--version")
+    assert (result.returncode, result.stdout) == (0, "dnalm 0.1.0\n")
+
+
+def every_command() -> list[list[str]]:
+    def walk(command, path: list[str]) -> list[list[str]]:
+        below = getattr(command, "commands", {})
+        return [path, *(line for name, sub in below.items() for line in walk(sub, [*path, name]))]
+
+    return walk(typer.main.get_command(app), [])
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_every_command_has_help_with_examples(command: list[str]):
+    result = runner.invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Examples" in result.stdout
+    assert "$ dnalm" in result.stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom dnalm.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'numpy', 'pandas', 'streamlit', 'pydantic') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_json_holds_what_json_can_hold():
+    class Figure:
+        def as_dict(self):
+            return {"value": 0.5, "low": float("nan"), "high": 1.0, "n": 3}
+
+    assert plain({"mcc": Figure(), "path": Path("/a"), 1: (True, None)}) == {
+        "mcc": {"value": 0.5, "low": None, "high": 1.0, "n": 3},
+        "path": "/a",
+        "1": [True, None],
+    }
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path):
+    target = tmp_path / "out.tsv"
+    with pytest.raises(RuntimeError), whole_file(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with whole_file(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.tsv"]
+
+
+def test_a_missing_folder_is_wrong_input(tmp_path: Path):
+    with pytest.raises(InputError, match="make it first"), whole_file(tmp_path / "no" / "out.tsv"):
+        pass
+
+
+def test_the_format_follows_the_choice_then_the_suffix():
+    known = {".tsv": "tsv", ".jsonl": "jsonl"}
+    assert format_of("-", None, known, "tsv") == "tsv"
+    assert format_of("x.JSONL", None, known, "tsv") == "jsonl"
+    assert format_of("x.tsv", "jsonl", known, "tsv") == "jsonl"
+    with pytest.raises(InputError, match=r"\.doc"):
+        format_of("x.doc", None, known, "tsv")
+    with pytest.raises(InputError, match="--format doc"):
+        format_of("x.tsv", "doc", known, "tsv")
+
+
+@pytest.fixture
+def small_dashboard(tmp_path: Path) -> Path:
+    """A shipped folder whose dashboard is one line: what is under test is the starting and stopping."""
+    folder = tmp_path / "dashboard"
+    folder.mkdir()
+    (folder / "page.py").write_text("import streamlit as st\nst.write('hello')\n")
+    (folder / "app.py").write_text("import streamlit as st\napp = st.App('page.py')\n")
+    return tmp_path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_taken_port_is_one_clear_sentence(small_dashboard: Path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = shell(
+            "serve", "--port", str(port), env={**os.environ, "DNALM_SHIPPED": str(small_dashboard)}
+        )
+    assert result.returncode == 2
+    assert f"port {port} on 127.0.0.1" in result.stderr
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_no_dashboard_is_wrong_input(tmp_path: Path):
+    result = shell("serve", env={**os.environ, "DNALM_SHIPPED": str(tmp_path)})
+    assert result.returncode == 2
+    assert "app.py" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_says_where_and_stops_cleanly(small_dashboard: Path, number: int):
+    pytest.importorskip("streamlit")
+    port = free_port()
+    environment = {**os.environ, "DNALM_SHIPPED": str(small_dashboard), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*DNALM, "serve", "--port", str(port)], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            while line and "http://" not in line:
+                line = process.stdout.readline()
+            assert f"http://127.0.0.1:{port}" in line
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                assert answer.status == 200
+            process.send_signal(number)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    deadline = time.monotonic() + 5
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        while True:
+            try:
+                probe.bind(("127.0.0.1", port))
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server still holds its port"
+                time.sleep(0.1)
+
+
+def test_json_is_one_object():
+    result = shell("doctor", "--json")
+    if result.returncode == 0:
+        assert json.loads(result.stdout)["dnalm"] == "0.1.0"
