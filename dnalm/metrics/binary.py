@@ -65,7 +65,7 @@ class Ranking:
         self.tied = len(self.steps) < len(ordered)
 
     def areas(self, weights: Floats) -> tuple[Floats, Floats]:
-        """AUROC and AUPRC (average precision) for weights `(b, n)`: each `(b,)`, nan where a class is absent."""
+        """AUROC and AUPRC for weights `(b, n)`: each `(b,)`, nan where a class is absent."""
         ordered = weights[:, self.order]
         positive = ordered * self.truth
         if self.tied:

@@ -80,8 +80,8 @@ def evaluate_probabilities(
         groups: group of each sequence, shape `(n,)`, for a bootstrap over groups.
 
     Returns:
-        `n`, `labels`, `positive`, `threshold`, `resamples`, `figures` (name to value, low, high, n), `confusion`
-        (labels, and matrix with the truth in rows), `calibration` (see `calibration_curve`; of the called
+        `n`, `labels`, `positive`, `threshold`, `resamples`, `figures` (name to value, low, high, n),
+        `confusion` (labels, and matrix with the truth in rows), `calibration` (see `calibration_curve`; of the called
         class when there are several), and `per_class` (label to figures; empty for two labels).
 
     Raises:

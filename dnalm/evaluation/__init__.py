@@ -1,0 +1,1 @@
+"""What a model is measured against: plain baselines, folds and seeds, paired differences, Markov models."""
