@@ -1,0 +1,116 @@
+"""FASTA, streamed in large blocks: no Python work a line."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+from dnalm.alphabet import Composition
+from dnalm.errors import InputError
+from dnalm.sequences.blocks import Block, ForeignLetterError, Header, foreign_message, to_codes
+
+LONGEST_HEADER = 1 << 20
+_READ = 1 << 20
+# NCBI's source modifier and the habit of assemblers (Unicycler, Flye's GFA tools): the header says it is a circle.
+_CIRCULAR = re.compile(r"\[topology=circular\]|\bcircular=(?:true|y|yes)\b", re.IGNORECASE)
+
+
+def fasta_blocks(stream: io.BufferedReader) -> Iterator[Block]:
+    """The records of a FASTA stream, a block of codes at a time.
+
+    Lines may be of any length and end in LF, CRLF or (as on an old Mac) CR; blank lines and lines that start with
+    ';' are skipped.
+
+    Args:
+        stream: from `open_text`; its `name` is used in messages.
+
+    Raises:
+        InputError: letters before the first header, a letter that is no nucleotide, or a header of over a megabyte.
+    """
+    name, count, current = stream.name, 0, None
+    for header, text, line in _pieces(stream):
+        if header:
+            count += 1
+            current = _header(text, count, line)
+            yield Block(current, b"", Composition())
+            continue
+        if current is None:
+            stray = text.translate(None, b"\r\n \t\v\f\xef\xbb\xbf")
+            if not stray:
+                continue
+            at = line + text.count(b"\n", 0, text.index(stray[:1]))
+            raise InputError(
+                f"{name}, line {at}: there is sequence before the first header; a header starts with '>'."
+            )
+        try:
+            codes, seen = to_codes(text)
+        except ForeignLetterError as error:
+            at = line + text.count(b"\n", 0, error.offset)
+            raise InputError(
+                foreign_message(error.letter, f"{name}, record {current.id!r}, line {at}")
+            ) from None
+        if codes:
+            yield Block(None, codes, seen)
+
+
+def split_header(text: str, number: int) -> tuple[str, str]:
+    """The id (first word, or `record_NUMBER`) and the description (the rest) of a header."""
+    words = text.split(None, 1)
+    if not words:
+        return f"record_{number}", ""
+    return words[0], words[1].strip() if len(words) > 1 else ""
+
+
+def _header(text: bytes, number: int, line: int) -> Header:
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        decoded = text.decode("latin-1")
+    name, description = split_header(decoded, number)
+    return Header(name, description, bool(_CIRCULAR.search(description)), line)
+
+
+def _pieces(stream: io.BufferedReader) -> Iterator[tuple[bool, bytes, int]]:
+    """Headers (without '>') and the text between them: (is header, bytes, 1-based line of its first byte)."""
+    line, fresh, carry, first, old_mac = 1, True, b"", True, False
+    while block := stream.read(_READ):
+        if first:
+            old_mac = b"\r" in block and b"\n" not in block
+            block = block.removeprefix(b"\xef\xbb\xbf")
+            first = False
+        if old_mac:
+            block = block.replace(b"\r", b"\n")
+        if carry:
+            block, carry = carry + block, b""
+        at = 0
+        # Looked for once a block: to look again for each of its records would be quadratic in short ones.
+        comments = b"\n;" in block
+        while at < len(block):
+            if fresh and block[at] in b">;":
+                end = block.find(b"\n", at)
+                if end < 0:
+                    carry = block[at:]
+                    if len(carry) > LONGEST_HEADER:
+                        raise InputError(
+                            f"{stream.name}, line {line}: the header is over {LONGEST_HEADER:,} bytes long."
+                        )
+                    break
+                if block[at] == ord(">"):
+                    yield True, block[at + 1 : end], line
+                line, at = line + 1, end + 1
+                continue
+            end = _next_header(block, at, comments)
+            text = block[at:end]
+            yield False, text, line
+            line += text.count(b"\n")
+            fresh, at = text.endswith(b"\n"), end
+    if carry.startswith(b">"):
+        yield True, carry[1:], line
+
+
+def _next_header(block: bytes, at: int, comments: bool) -> int:
+    """Where the text that starts at `at` ends: at the next line that starts with '>' or ';', or the block's end."""
+    header = block.find(b"\n>", at) + 1 or len(block)
+    comment = block.find(b"\n;", at, header) + 1 if comments else 0
+    return comment or header

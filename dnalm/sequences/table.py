@@ -1,0 +1,202 @@
+"""Labelled sequences from a table: CSV or TSV, the columns found or named."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dnalm.errors import InputError
+from dnalm.sequences.blocks import ForeignLetterError, as_codes, foreign_message, refuse_protein, to_codes
+from dnalm.sequences.opening import open_text
+from dnalm.sequences.record import LabelledSequence
+from dnalm.sequences.sniff import sniff
+
+SEQUENCE_NAMES = ("sequence", "seq", "dna", "rna", "sequences", "dna_sequence", "nucleotides")
+LABEL_NAMES = ("label", "labels", "class", "target", "y", "category")
+ID_NAMES = ("id", "name", "seq_id", "sequence_id", "record", "accession", "seqname")
+_NUCLEOTIDES = frozenset("ACGTUNRYSWKMBDHVacgtunryswkmbdhv-")
+# Shorter cells of nucleotide letters may be words or codes ("cat", "tag", "YW"): no proof that there is no header.
+_SURELY_SEQUENCE = 8
+
+# The csv module refuses cells of over 131,072 characters, and transcripts are longer. The limit is the process's own
+# and raising it harms nobody.
+csv.field_size_limit(2**31 - 1)
+
+
+class _Columns(NamedTuple):
+    """Where things stand in a row, 0-based; None where the table has no such column."""
+
+    sequence: int
+    label: int | None
+    id: int | None
+
+
+def read_labelled(
+    path: str | Path,
+    *,
+    sequence: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    require_labels: bool = True,
+    allow_duplicates: bool = False,
+) -> Iterator[LabelledSequence]:
+    """The rows of a CSV or TSV file (comma, tab or semicolon), plain or compressed.
+
+    Args:
+        path: the file; `-` is standard input.
+        sequence: the column with the bases, by its name or 1-based number; None looks for a usual name
+            (`SEQUENCE_NAMES`), then for the one column that holds bases.
+        label: the column with the class; None looks for a usual name (`LABEL_NAMES`), then takes the only other one.
+        id: the column with ids; None looks for a usual name (`ID_NAMES`); without one, ids are `row_1`, `row_2`, ...
+        require_labels: refuse a table without labels, or with one class alone.
+        allow_duplicates: let several rows have one id.
+
+    A table whose first row holds bases has no header: its columns are then named by number.
+
+    Raises:
+        InputError: what is wrong, in which file and line; a single class shows only at the end of the table.
+    """
+    with open_text(path) as stream:
+        kind = sniff(stream)
+        if kind != "table":
+            raise InputError(
+                f"{stream.name} is {kind.upper()}, which holds no labels; a CSV or TSV table is wanted."
+            )
+        yield from rows_of(
+            stream,
+            named=(sequence, label, id),
+            require_labels=require_labels,
+            allow_duplicates=allow_duplicates,
+        )
+
+
+def rows_of(
+    stream: io.BufferedReader,
+    *,
+    named: tuple[str | None, str | None, str | None],
+    require_labels: bool,
+    allow_duplicates: bool,
+) -> Iterator[LabelledSequence]:
+    """The rows of an open stream; `named` are the sequence, label and id columns; see `read_labelled`."""
+    name = stream.name
+    rows = _rows(stream)
+    line, first = next(rows)
+    header = not any(_is_sequence(cell) for cell in first)
+    line, row = next(rows, (line, [])) if header else (line, first)
+    if not row:
+        raise InputError(f"{name} has a header and no rows.")
+    columns = _find_columns(name, first if header else None, row, named, require_labels)
+    lines_of_ids: dict[str, int] = {}
+    labels: set[str] = set()
+    count = 0
+    while row:
+        count += 1
+        if len(row) != len(first):
+            raise InputError(
+                f"{name}, line {line}: there are {len(row)} columns, the first row has {len(first)}."
+            )
+        item = _item(name, line, row, columns, count)
+        if item.label is None and require_labels:
+            raise InputError(f"{name}, record {item.id!r}, line {line}: the label is missing.")
+        if not allow_duplicates and lines_of_ids.setdefault(item.id, line) != line:
+            raise InputError(
+                f"{name}, record {item.id!r}, line {line}: line {lines_of_ids[item.id]} has the same id; ids must differ."
+            )
+        if item.label is not None:
+            labels.add(item.label)
+        yield item
+        line, row = next(rows, (line, []))
+    if require_labels and len(labels) < 2:
+        raise InputError(
+            f"{name}: all {count:,} rows have the label {labels.pop()!r}; two classes at least are wanted."
+        )
+
+
+def _rows(stream: io.BufferedReader) -> Iterator[tuple[int, list[str]]]:
+    """The rows that hold anything, each with the line it ends on (1-based)."""
+    head = stream.peek(1 << 16)
+    first = head.lstrip().split(b"\n", 1)[0]
+    delimiter = next((mark for mark in "\t,;" if mark.encode() in first), ",")
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+    reader = csv.reader(text, delimiter=delimiter)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise InputError(
+            f"{stream.name}, line {reader.line_num}: the table cannot be read ({error})."
+        ) from None
+
+
+def _item(name: str, line: int, row: Sequence[str], columns: _Columns, count: int) -> LabelledSequence:
+    """One row as a labelled sequence."""
+    identifier = (row[columns.id] if columns.id is not None else "") or f"row_{count}"
+    where = f"{name}, record {identifier!r}, line {line}"
+    letters = row[columns.sequence].encode("utf-8")
+    if not letters:
+        raise InputError(f"{where}: the sequence is missing.")
+    try:
+        codes, seen = to_codes(letters)
+    except ForeignLetterError as error:
+        raise InputError(foreign_message(error.letter, where)) from None
+    refuse_protein(name, identifier, line, seen)
+    label = row[columns.label] if columns.label is not None else ""
+    return LabelledSequence(identifier, as_codes(codes), label or None)
+
+
+def _is_sequence(cell: str) -> bool:
+    return len(cell) >= _SURELY_SEQUENCE and _NUCLEOTIDES.issuperset(cell)
+
+
+def _find_columns(
+    name: str,
+    header: Sequence[str] | None,
+    row: Sequence[str],
+    named: tuple[str | None, str | None, str | None],
+    require_labels: bool,
+) -> _Columns:
+    """Decide which column is which from the names given, the header, and the first row."""
+    width = len(header if header is not None else row)
+    names = [cell.lower() for cell in header] if header is not None else []
+    found = [_named_column(name, header, width, wanted) for wanted in named]
+    usual = (SEQUENCE_NAMES, LABEL_NAMES, ID_NAMES)
+    for place, candidates in enumerate(usual):
+        if found[place] is None:
+            matches = [names.index(word) for word in candidates if word in names]
+            found[place] = next((at for at in matches if at not in found), None)
+    if found[0] is None:
+        holding = [at for at, cell in enumerate(row) if at not in found and _is_sequence(cell)]
+        if len(holding) != 1:
+            raise InputError(
+                f"{name}: {'no column holds' if not holding else 'several columns hold'} sequences of bases; "
+                f"the columns are {_list(header, width)}: name the one with the sequences."
+            )
+        found[0] = holding[0]
+    others = [at for at in range(width) if at not in found]
+    if found[1] is None and require_labels:
+        if len(others) != 1:
+            raise InputError(
+                f"{name}: no column is called 'label'; the columns are {_list(header, width)}: "
+                "name the one with the labels."
+            )
+        found[1] = others[0]
+    return _Columns(found[0], found[1], found[2])
+
+
+def _named_column(name: str, header: Sequence[str] | None, width: int, wanted: str | None) -> int | None:
+    if wanted is None:
+        return None
+    if header is not None and wanted in header:
+        return header.index(wanted)
+    if wanted.isdecimal() and 1 <= int(wanted) <= width:
+        return int(wanted) - 1
+    raise InputError(f"{name}: there is no column {wanted!r}; the columns are {_list(header, width)}.")
+
+
+def _list(header: Sequence[str] | None, width: int) -> str:
+    shown = [repr(cell) for cell in header] if header is not None else [str(at + 1) for at in range(width)]
+    return ", ".join(shown[:12]) + (", ..." if len(shown) > 12 else "")
