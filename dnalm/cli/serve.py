@@ -39,7 +39,7 @@ def serve(
     if host not in ("127.0.0.1", "::1", "localhost"):
         say(f"listening on {host}: everyone who can reach this machine's port {port} can use the dashboard")
     with _stopped_by_signals():
-        child = subprocess.Popen(_command(script, host, port), env=_environment(script.parent.parent))
+        child = _start(script, host, port)
         try:
             _wait_until_ready(child, url)
             typer.echo(f"The dashboard is at {url} (Ctrl-C stops it)")
@@ -98,6 +98,16 @@ def _command(script: Path, host: str, port: int) -> list[str]:
         *("--browser.gatherUsageStats", "false"),
         *("--logger.level", "warning"),
     ]
+
+
+def _start(script: Path, host: str, port: int) -> subprocess.Popen[bytes]:
+    """Start the server in a session of its own: Ctrl-C comes to us alone, and we stop it in good order."""
+    return subprocess.Popen(
+        _command(script, host, port),
+        env=_environment(script.parent.parent),
+        stdout=subprocess.DEVNULL,  # Streamlit's own greeting; its warnings and errors go to standard error
+        start_new_session=True,
+    )
 
 
 def _environment(root: Path) -> dict[str, str]:
