@@ -37,8 +37,8 @@ class Dataset:
 
     Attributes:
         table: one row a sequence: `id` (unique), `sequence` (letters ACGTN), `label`, `split` ("train",
-            "valid" or "test"), `source` (`record:start-end(strand)`, 1-based inclusive, where it is known; else
-            the file and header it came from), `in_demo_region` (True where it touches E. coli 800,000 to
+            "valid" or "test"), `source` (`record:start-end(strand)`, 1-based inclusive, where known; else the
+            file and header it came from), `in_demo_region` (True where it touches E. coli 800,000 to
             840,000, the region that no shipped classifier may learn from).
         info: what `dataset.json` holds; see `docs/datasets.md`.
         folder: where it was loaded from or saved to.
@@ -172,7 +172,7 @@ class Dataset:
             raise InputError(f"{folder / INFO} is not of schema {SCHEMA}, the one that this dnalm reads")
         dataset = cls(table, info, folder)
         if info.get("sha256") != dataset.sha256():
-            raise InputError(f"{folder / TABLE} was changed or damaged: it does not match {INFO}'s checksum")
+            raise InputError(f"{folder / TABLE} was changed or damaged: {INFO} has another checksum")
         return dataset
 
     @classmethod

@@ -1,0 +1,151 @@
+"""The catalogue of public data: what there is, where it comes from, and a verified local copy of it.
+
+`data/catalog.yaml` has one entry a file. `fetch` looks in `DNALM_DATA_MIRROR`, then among the files that ship
+with dnalm, then in the cache, and only then asks the official address. Every copy is checked.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dnalm.datasets.checksums import LEVELS, checksum
+from dnalm.datasets.download import Progress, download
+from dnalm.errors import InputError
+from dnalm.settings import settings
+
+
+class Entry(BaseModel):
+    """One file of the catalogue.
+
+    `official` says how the file at `addresses` relates to the catalogued one, and so how it can be checked:
+    "identical" (the same bytes), "repacked" (the same content, compressed otherwise), "sequences" (the same
+    sequences under other headers or line lengths), "derived" (made from the source by a step that `note`
+    tells: no address gives this file).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    path: str = Field(description="where the file lies in the mirror and in the cache")
+    kind: Literal[
+        "genome", "annotation", "promoters", "enhancers", "sites", "transcripts", "rrna", "taxonomy"
+    ]
+    title: str
+    what: str
+    source: str = Field(description="the official page or database, for people")
+    addresses: tuple[str, ...] = Field((), description="official addresses to download from, tried in order")
+    official: Literal["identical", "repacked", "sequences", "derived"]
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="checksum of the catalogued file")
+    content_sha256: str = Field(pattern="^[0-9a-f]{64}$", description="the same after decompression")
+    sequences_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    bytes: int
+    licence: str
+    citation: str
+    doi: str | None = None
+    note: str = ""
+    shipped: str | None = Field(None, description="path in the shipped data/ of a copy with the same content")
+
+    def matches(self, path: Path) -> str | None:
+        """The strictest level at which a file agrees with this entry: "file", "content", "sequences" or None.
+
+        Agreement of the sequences alone counts only where the official file is known to differ in form.
+        """
+        wanted = {"file": self.sha256, "content": self.content_sha256}
+        if self.official == "sequences" and self.sequences_sha256:
+            wanted["sequences"] = self.sequences_sha256
+        for level in LEVELS:
+            if level in wanted and checksum(path, level) == wanted[level]:
+                return level
+        return None
+
+
+@cache
+def _read(path: Path) -> dict[str, Entry]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"the catalogue {path} cannot be read: {error}") from error
+    entries = {}
+    for name, fields in raw["entries"].items():
+        try:
+            entries[name] = Entry(name=name, **fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"{path}, entry {name}, field {where}: {first['msg']}") from error
+    return entries
+
+
+def load(path: Path | None = None) -> dict[str, Entry]:
+    """All entries of the catalogue, by name, in its order."""
+    return dict(_read(path or settings().shipped_data / "catalog.yaml"))
+
+
+def entry(name: str) -> Entry:
+    """One entry by name.
+
+    Raises:
+        InputError: there is none of that name; the message lists those that there are.
+    """
+    entries = load()
+    if name not in entries:
+        raise InputError(f"the catalogue has no {name!r}; it has {', '.join(entries)}")
+    return entries[name]
+
+
+_verified: dict[tuple[str, int, int], str] = {}
+
+
+def _verify(found: Entry, path: Path, origin: str) -> Path:
+    """The path, once its checksum agrees; a file that has not changed since is not read again."""
+    state = path.stat()
+    key = (str(path), state.st_size, state.st_mtime_ns)
+    if key not in _verified:
+        level = found.matches(path)
+        if level is None:
+            raise InputError(
+                f"{path} ({origin}) does not match the catalogue's checksum of {found.name}: "
+                f"found sha256 {checksum(path)}, wanted {found.sha256}"
+            )
+        _verified[key] = level
+    return path
+
+
+def local(name: str) -> Path | None:
+    """A verified copy that is on this machine already (mirror, shipped or cache), or None."""
+    found = entry(name)
+    mirror = settings().data_mirror
+    places = [("in DNALM_DATA_MIRROR", mirror / found.path)] if mirror else []
+    if found.shipped:
+        places.append(("shipped with dnalm", settings().shipped_data / found.shipped))
+    places.append(("in the cache; delete it to fetch it again", settings().cache / "downloads" / found.path))
+    for origin, path in places:
+        if path.is_file():
+            return _verify(found, path, origin)
+    return None
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """A verified local copy of a catalogued file; downloaded when there is none yet.
+
+    Args:
+        name: the entry's name.
+        progress: called with (bytes so far, bytes in all, 0 where unknown) while downloading.
+
+    Returns:
+        The path: in the mirror, among the shipped data, or in `$DNALM_HOME/cache/downloads`.
+
+    Raises:
+        InputError: no such entry, or a copy fails its checksum.
+        RunError: every address failed, or the file has none.
+    """
+    path = local(name)
+    if path is None:
+        found = entry(name)
+        path = _verify(found, download(found, settings().cache / "downloads", progress), "downloaded")
+    return path
