@@ -1,5 +1,27 @@
 """Scan a long sequence with a classifier, call peaks, compare them with known sites, write and draw them."""
 
+from dnalm.tracks.export import to_frame, write_bedgraph, write_bigwig, write_parquet, write_track, write_tsv
+from dnalm.tracks.peaks import Peak, call_peaks
 from dnalm.tracks.scan import Track, count_windows, gather, scan, site_window, window_of
+from dnalm.tracks.truth import Agreement, Match, agreement, nearest_sites
 
-__all__ = ["Track", "count_windows", "gather", "scan", "site_window", "window_of"]
+__all__ = [
+    "Agreement",
+    "Match",
+    "Peak",
+    "Track",
+    "agreement",
+    "call_peaks",
+    "count_windows",
+    "gather",
+    "nearest_sites",
+    "scan",
+    "site_window",
+    "to_frame",
+    "window_of",
+    "write_bedgraph",
+    "write_bigwig",
+    "write_parquet",
+    "write_track",
+    "write_tsv",
+]
