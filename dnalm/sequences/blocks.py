@@ -12,9 +12,11 @@ from dnalm.errors import InputError
 WHITESPACE = b"\n\r \t\v\f"
 # X stands for a masked or unknown base (RepeatMasker's and cross_match's habit), '?' for a missing one.
 UNKNOWN_LETTERS = b"Xx?"
+NOTHING = Composition()
 _BASES = b"ACGTUacgtu"
 _CODE_TABLE = encode(bytes(range(256))).tobytes()
 _AMINO_ACIDS_ONLY = b"EFILPQZJOefilpqzjo"
+_SHORT = 1 << 12  # below this, to ask whether all is upper case costs less than to enter numpy
 _PROTEIN_SHARE = 0.5
 _PROTEIN_LENGTH = 10
 
@@ -29,7 +31,7 @@ class Header(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some bases of a record; `header` is set on a record's first block (which may hold no base), else None."""
+    """Some bases of a record; `header` is set on its first block (which may hold no base), else None."""
 
     header: Header | None
     codes: bytes
@@ -61,7 +63,7 @@ def to_codes(text: bytes, skip: bytes = WHITESPACE) -> tuple[bytes, Composition]
     # Two passes of bytes.translate and one comparison are several times faster than numpy masks here.
     codes = text.translate(_CODE_TABLE, skip)
     rare = text.translate(None, _BASES + skip)
-    counted = composition(rare) if rare else Composition()
+    counted = composition(rare) if rare else NOTHING
     if counted.foreign:
         strange = rare.translate(None, UNKNOWN_LETTERS + b"NRYSWKMBDHVnryswkmbdhv-.*")
         if strange:
@@ -71,6 +73,8 @@ def to_codes(text: bytes, skip: bytes = WHITESPACE) -> tuple[bytes, Composition]
 
 
 def _count_lower(text: bytes) -> int:
+    if len(text) < _SHORT and text.isupper():
+        return 0
     return int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) >= ord("a")))
 
 
@@ -97,13 +101,13 @@ def foreign_message(letter: int, what: str) -> str:
 
 
 def refuse_protein(name: str, record: str, line: int, seen: Composition) -> None:
-    """Refuse a record that is mostly ambiguity codes: a peptide such as MKVRSDWHY is spelt with IUPAC letters alone.
+    """Refuse a record that is mostly ambiguity codes, as the peptide MKVRSDWHY is.
 
     Raises:
         InputError: more than half of ten or more letters are IUPAC codes other than N.
     """
     if seen.length >= _PROTEIN_LENGTH and seen.iupac > _PROTEIN_SHARE * seen.length:
         raise InputError(
-            f"{name}, record {record!r}, line {line}: {seen.iupac:,} of {seen.length:,} letters are ambiguity codes; "
-            "this looks like protein, DNA or RNA is wanted."
+            f"{name}, record {record!r}, line {line}: {seen.iupac:,} of {seen.length:,} letters are "
+            "ambiguity codes; this looks like protein, DNA or RNA is wanted."
         )

@@ -1,7 +1,6 @@
 """GenBank flat files, streamed: the bases, the id, and whether the record is a circle.
 
-The LOCUS, DEFINITION, VERSION and ORIGIN parts alone are read here, about twenty times as fast as a full parse;
-`dnalm.features` reads the feature table.
+Only the LOCUS, DEFINITION, VERSION and ORIGIN parts are read here; `dnalm.annotation` reads the feature table.
 """
 
 from __future__ import annotations
@@ -9,11 +8,19 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from dnalm.alphabet import Composition
 from dnalm.errors import InputError
-from dnalm.sequences.blocks import WHITESPACE, Block, ForeignLetterError, Header, foreign_message, to_codes
+from dnalm.sequences.blocks import (
+    NOTHING,
+    WHITESPACE,
+    Block,
+    ForeignLetterError,
+    Header,
+    foreign_message,
+    to_codes,
+)
 
 _SKIP = WHITESPACE + b"0123456789"
 _LINES_A_BLOCK = 1 << 14
@@ -64,7 +71,7 @@ def genbank_blocks(stream: io.BufferedReader) -> Iterator[Block]:
 def _record(name: str, locus: Locus, first: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Block]:
     """One record, from the line after LOCUS to its '//'."""
     header = _header(name, locus, first, lines)
-    yield Block(header, b"", Composition())
+    yield Block(header, b"", NOTHING)
     where = f"{name}, record {header.id!r}"
     held: list[bytes] = []
     total, begin = 0, 0
@@ -81,7 +88,8 @@ def _record(name: str, locus: Locus, first: int, lines: Iterator[tuple[int, byte
                 at = begin + text.count(b"\n", 0, error.offset)
                 raise InputError(foreign_message(error.letter, f"{where}, line {at}")) from None
             total += len(codes)
-            yield Block(None, codes, seen)
+            # GenBank prints bases in lower case: no soft masking is meant.
+            yield Block(None, codes, replace(seen, lower_case=0))
             held, begin = [], 0
         if ends:
             if locus.length not in (None, total):

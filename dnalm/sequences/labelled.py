@@ -54,7 +54,7 @@ def read_any(
     id: str | None = None,
     allow_duplicates: bool = False,
 ) -> Iterator[LabelledSequence]:
-    """The sequences of any file that is read here, FASTA, GenBank, CSV or TSV, with labels where there are any.
+    """The sequences of any file that is read here: FASTA, GenBank, CSV or TSV, with labels if there are any.
 
     Args:
         path: the file, plain or compressed; `-` is standard input.

@@ -1,4 +1,4 @@
-"""Open a file for reading, decompressed by what it holds and not by its name, with errors a person can act on."""
+"""Open a file for reading, decompressed by what it holds and not by its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STANDARD_INPUT = "standard input"
 _OPENERS: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", lambda raw: cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))),
     b"BZh": ("bzip2", lambda raw: cast(BinaryIO, bz2.BZ2File(raw))),
-    b"\xfd7zXZ\x00": ("xz", lambda raw: cast(BinaryIO, lzma.LZMAFile(raw))),
+    b"\xfd7zXZ\x00": ("xz", lambda raw: cast(BinaryIO, lzma.LZMAFile(raw))),  # noqa: SIM115, closed by its guard
 }
 _REFUSED = {
     b"PK\x03\x04": "a zip archive (or an Excel sheet)",
@@ -36,8 +36,8 @@ _REFUSED = {
 def open_text(path: str | Path) -> io.BufferedReader:
     """Open a file, or standard input for `-`, as a stream of plain bytes.
 
-    gzip (bgzip too), bzip2 and xz are recognised by their first bytes. The stream's `name` is what messages call the
-    file; damage that shows only while reading is an `InputError` as well.
+    gzip (bgzip too), bzip2 and xz are recognised by their first bytes. The stream's `name` is what messages
+    call the file; damage that shows only while reading is an `InputError` as well.
 
     Raises:
         InputError: the file is missing, a folder, not readable, empty, or of a kind that holds no text.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dnalm.alphabet import Codes, Composition
 from dnalm.errors import InputError
-from dnalm.sequences.blocks import Block, Header, as_codes, refuse_protein
+from dnalm.sequences.blocks import NOTHING, Block, Header, as_codes, refuse_protein
 from dnalm.sequences.fasta import fasta_blocks
 from dnalm.sequences.genbank import genbank_blocks
 from dnalm.sequences.opening import open_text
@@ -24,10 +24,10 @@ def read_records(
     Memory is bounded by the largest record (one byte a base) and the ids seen.
 
     Args:
-        path: a file, plain or compressed with gzip, bzip2 or xz; `-` is standard input. Format and compression are
-            recognised by content.
-        circular: whether the records are circles; None takes what the file says (GenBank's LOCUS line; in FASTA a
-            description with `[topology=circular]` or `circular=true`), else linear.
+        path: a file, plain or compressed with gzip, bzip2 or xz; `-` is standard input. Format and
+            compression are recognised by content.
+        circular: whether the records are circles; None takes what the file says (GenBank's LOCUS line; in
+            FASTA a description with `[topology=circular]` or `circular=true`), else linear.
         allow_duplicates: let several records have one id.
 
     Raises:
@@ -48,8 +48,8 @@ def stream_codes(
         allow_duplicates: as in `read_records`.
 
     Yields:
-        `(header, codes)`: the header on a record's first block, None on those that follow; codes are uint8, shape
-        `(bases,)`, about a million at most, and may be empty.
+        `(header, codes)`: the header on a record's first block, None on those that follow; codes are uint8,
+        shape `(bases,)`, about a million at most, and may be empty.
 
     Raises:
         InputError: as `read_records`.
@@ -63,12 +63,12 @@ def records_of(
     stream: io.BufferedReader, *, circular: bool | None, allow_duplicates: bool
 ) -> Iterator[Record]:
     """The records of an open stream; see `read_records`."""
-    header, codes, seen = None, bytearray(), Composition()
+    header, codes, seen = None, bytearray(), NOTHING
     for block in _checked(stream, circular, allow_duplicates):
         if block.header is not None:
             if header is not None:
                 yield _record(header, codes, seen)
-            header, codes, seen = block.header, bytearray(), Composition()
+            header, codes, seen = block.header, bytearray(), NOTHING
         if block.codes:
             # A bytearray grows in place: a chromosome is never held twice, as joining its blocks would.
             codes += block.codes
@@ -87,22 +87,22 @@ def _checked(stream: io.BufferedReader, circular: bool | None, allow_duplicates:
     if kind == "table":
         raise InputError(f"{stream.name} is a table (CSV or TSV); FASTA or GenBank is wanted here.")
     lines_of_ids: dict[str, int] = {}
-    header, seen = None, Composition()
+    header, seen = None, NOTHING
     for block in fasta_blocks(stream) if kind == "fasta" else genbank_blocks(stream):
         if block.header is None:
             seen = seen + block.composition if seen.length else block.composition
             yield block
             continue
         _finish(stream.name, header, seen)
-        header, seen = block.header, Composition()
+        header, seen = block.header, NOTHING
         if not allow_duplicates:
             earlier = lines_of_ids.setdefault(header.id, header.line)
             if earlier != header.line:
                 raise InputError(
-                    f"{stream.name}, record {header.id!r}, line {header.line}: line {earlier} has the same id; "
-                    "ids must differ."
+                    f"{stream.name}, record {header.id!r}, line {header.line}: "
+                    f"line {earlier} has the same id; ids must differ."
                 )
-        if circular is not None:
+        if circular is not None and header.circular != circular:
             header = header._replace(circular=circular)
         yield Block(header, block.codes, block.composition)
     _finish(stream.name, header, seen)

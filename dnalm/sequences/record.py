@@ -94,7 +94,7 @@ class Record:
     codes: Codes = field(repr=False)
     description: str = ""
     circular: bool = False
-    composition: Composition = Composition()
+    composition: Composition = Composition()  # noqa: RUF009, frozen, so safe to share
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -102,14 +102,14 @@ class Record:
     def fetch(self, start: int, end: int, strand: str = "+") -> Codes:
         """The bases from `start` to `end` (0-based, half-open, forward), read along `strand`.
 
-        On a circular record `start` may be negative and `end` beyond the length: the stretch goes on around the
-        circle, as often as it takes. A stretch inside the record on the forward strand is a view, not a copy.
+        On a circular record `start` may be negative and `end` beyond the length: the stretch goes on around
+        the circle, as often as it takes. A forward stretch inside the record is a view, not a copy.
 
         Raises:
-            InputError: the stretch leaves a linear record, ends before it starts, or the strand is neither + nor -.
+            InputError: the stretch leaves a linear record or ends before it starts; a strand neither + nor -.
         """
         if strand not in STRANDS:
-            raise InputError(f"Record {self.id!r}: the strand is {strand!r}, it must be '+' or '-'.")
+            raise InputError(f"Record {self.id!r}: the strand {strand!r} is neither '+' nor '-'.")
         if end < start:
             raise InputError(f"Record {self.id!r}: a stretch from {start} to {end} ends before it starts.")
         inside = start >= 0 and end <= len(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from dnalm.errors import InputError
+from dnalm.sequences.fasta import NO_HEADER
 
 _HEAD = 1 << 16
 _LETTERS = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv-.*"
@@ -35,12 +36,10 @@ def sniff(stream: io.BufferedReader) -> str:
     if any(mark in first for mark in b"\t,;") or _is_column(text):
         return "table"
     if not first.replace(b" ", b"").translate(None, _LETTERS):
-        raise InputError(
-            f"{name}, line {line}: there is sequence before the first header; a header starts with '>'."
-        )
+        raise InputError(f"{name}, line {line}: {NO_HEADER}")
     shown = first[:40].decode("utf-8", "replace")
     raise InputError(
-        f"{name}, line {line}: {shown!r} starts no format known here: FASTA, GenBank, CSV or TSV."
+        f"{name}, line {line}: {shown!r} begins no format read here: FASTA, GenBank, CSV or TSV."
     )
 
 

@@ -18,11 +18,11 @@ SEQUENCE_NAMES = ("sequence", "seq", "dna", "rna", "sequences", "dna_sequence", 
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "category")
 ID_NAMES = ("id", "name", "seq_id", "sequence_id", "record", "accession", "seqname")
 _NUCLEOTIDES = frozenset("ACGTUNRYSWKMBDHVacgtunryswkmbdhv-")
-# Shorter cells of nucleotide letters may be words or codes ("cat", "tag", "YW"): no proof that there is no header.
+# Shorter cells of nucleotide letters may be words ("cat", "tag"): no proof that the first row is no header.
 _SURELY_SEQUENCE = 8
 
-# The csv module refuses cells of over 131,072 characters, and transcripts are longer. The limit is the process's own
-# and raising it harms nobody.
+# The csv module refuses cells of over 131,072 characters, and transcripts are longer. The limit is the whole
+# process's, and raising it harms nobody.
 csv.field_size_limit(2**31 - 1)
 
 
@@ -49,8 +49,10 @@ def read_labelled(
         path: the file; `-` is standard input.
         sequence: the column with the bases, by its name or 1-based number; None looks for a usual name
             (`SEQUENCE_NAMES`), then for the one column that holds bases.
-        label: the column with the class; None looks for a usual name (`LABEL_NAMES`), then takes the only other one.
-        id: the column with ids; None looks for a usual name (`ID_NAMES`); without one, ids are `row_1`, `row_2`, ...
+        label: the column with the class; None looks for a usual name (`LABEL_NAMES`), then, where labels are
+            required, takes the only other column.
+        id: the column with ids; None looks for a usual name (`ID_NAMES`); without one, ids are `row_1`,
+            `row_2` and so on.
         require_labels: refuse a table without labels, or with one class alone.
         allow_duplicates: let several rows have one id.
 
@@ -103,7 +105,8 @@ def rows_of(
             raise InputError(f"{name}, record {item.id!r}, line {line}: the label is missing.")
         if not allow_duplicates and lines_of_ids.setdefault(item.id, line) != line:
             raise InputError(
-                f"{name}, record {item.id!r}, line {line}: line {lines_of_ids[item.id]} has the same id; ids must differ."
+                f"{name}, record {item.id!r}, line {line}: "
+                f"line {lines_of_ids[item.id]} has the same id; ids must differ."
             )
         if item.label is not None:
             labels.add(item.label)
