@@ -38,9 +38,7 @@ def write_track(track: Track, path: str | Path) -> list[Path]:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise InputError(
-            f"{path}: a track is written as {', '.join(FORMATS)}, not {suffix or 'without ending'}"
-        )
+        raise InputError(f"{path}: a track is written as {', '.join(FORMATS)}, not {suffix or 'without ending'}")
     return FORMATS[suffix](track, path)
 
 

@@ -186,16 +186,12 @@ def _genes(axes: Axes, track: Track, genes: Sequence[Gene]) -> None:
         if place is None:
             continue
         low, high = place
-        axes.add_patch(
-            Polygon(arrow(low, high, gene.strand, head=span / 120), closed=True, color=colours.GENE, lw=0)
-        )
+        axes.add_patch(Polygon(arrow(low, high, gene.strand, head=span / 120), closed=True, color=colours.GENE, lw=0))
         # A name is written where it fits: about one letter for each 1/150 of the picture.
         middle = (max(low, track.start) + min(high, track.end)) / 2
         if len(gene.name) * span / 130 < high - low:
             level = 0.5 if gene.strand == "+" else -0.5
-            axes.text(
-                middle, level, gene.name, ha="center", va="center", fontsize=6, color="white", clip_on=True
-            )
+            axes.text(middle, level, gene.name, ha="center", va="center", fontsize=6, color="white", clip_on=True)
     axes.set_ylim(-1, 1)
     axes.set_yticks([0.5, -0.5], ["genes +", "genes -"], fontsize=7)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -198,9 +198,7 @@ def window_of(model: Classifier, window: int | None = None) -> tuple[int, int]:
     return width, anchor
 
 
-def site_window(
-    record: Record, site: int, strand: str, *, window: int, anchor: int
-) -> tuple[int, int, Codes]:
+def site_window(record: Record, site: int, strand: str, *, window: int, anchor: int) -> tuple[int, int, Codes]:
     """The window that scores a site.
 
     Args:
@@ -295,9 +293,7 @@ def _bounds(record: Record, region: Region | None) -> tuple[int, int]:
     ordered = 0 <= region.start < region.end <= limit
     if not ordered or region.end - region.start > len(record):
         shape = "circular" if record.circular else "linear"
-        raise InputError(
-            f"region {region} does not lie in {record.id}, a {shape} record of {len(record):,} bases"
-        )
+        raise InputError(f"region {region} does not lie in {record.id}, a {shape} record of {len(record):,} bases")
     return region.start, region.end
 
 

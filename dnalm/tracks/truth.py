@@ -59,9 +59,7 @@ class Agreement:
         return self.right / self.calls if self.calls else float("nan")
 
 
-def nearest_sites(
-    peaks: Sequence[Peak], sites: Sequence[Site], *, circular_length: int | None = None
-) -> list[Match]:
+def nearest_sites(peaks: Sequence[Peak], sites: Sequence[Site], *, circular_length: int | None = None) -> list[Match]:
     """Put beside each peak the nearest known site of its record and strand.
 
     Args:

@@ -1,0 +1,72 @@
+"""Stored scans are found by what made them, and serve the regions inside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from toy_classifier import MotifClassifier
+
+from dnalm.alphabet import encode
+from dnalm.sequences import Record, Region
+from dnalm.tracks import gather, scan
+from dnalm.tracks.boxes import find_boxes
+from dnalm.tracks.store import bundle_digest, find_track, record_digest, save_track, track_key
+
+RECORD = Record("r", np.random.default_rng(1).integers(0, 4, 400).astype(np.uint8))
+
+
+def scanned(start, end, stride=1, strand="both"):
+    return gather(scan(MotifClassifier("ACG"), RECORD, region=Region("r", start, end), stride=stride, strand=strand))
+
+
+def test_a_stored_track_serves_regions_inside_it_at_multiples_of_its_stride(tmp_path):
+    save_track(scanned(100, 300, 2), "a" * 24, tmp_path)
+    for start, end, stride in [(100, 300, 2), (110, 203, 2), (104, 300, 10)]:
+        wanted = scanned(start, end, stride)
+        found = find_track("a" * 24, wanted, [tmp_path / "absent", tmp_path], stride=stride)
+        assert found.stride == stride
+        np.testing.assert_array_equal(found.positions, wanted.positions)
+        np.testing.assert_array_equal(found.forward, wanted.forward)
+        np.testing.assert_array_equal(found.reverse, wanted.reverse)
+    assert find_track("a" * 24, scanned(110, 203), [tmp_path]).stride == 2
+
+
+@pytest.mark.parametrize(("start", "end", "stride"), [(98, 300, 2), (101, 201, 2), (100, 301, 2), (100, 300, 1)])
+def test_what_is_not_stored_is_not_found(tmp_path, start, end, stride):
+    save_track(scanned(100, 300, 2), "a" * 24, tmp_path)
+    assert find_track("a" * 24, scanned(start, end, stride), [tmp_path], stride=stride) is None
+
+
+def test_other_keys_and_damaged_files_are_passed_over(tmp_path):
+    path = save_track(scanned(100, 300), "a" * 24, tmp_path)
+    assert find_track("b" * 24, scanned(100, 300), [tmp_path]) is None
+    path.write_bytes(path.read_bytes()[:100])
+    assert find_track("a" * 24, scanned(100, 300), [tmp_path]) is None
+    with pytest.raises(ValueError, match="both strands"):
+        save_track(scanned(100, 300, strand="+"), "a" * 24, tmp_path)
+
+
+def test_a_key_changes_with_model_record_window_and_label(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    before = bundle_digest(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"Weights")
+    assert bundle_digest(tmp_path) != before
+    linear, circular = (record_digest(Record("r", RECORD.codes, circular=c)) for c in (False, True))
+    keys = {
+        track_key(model, record, window=window, label=label)
+        for model in (before, "other")
+        for record in (linear, circular)
+        for window in (81, 150)
+        for label in ("promoter", "background")
+    }
+    assert len(keys) == 16
+
+
+def test_the_boxes_of_a_consensus_promoter_are_found():
+    # 10 bases, -35 box at 10, 17 bases, -10 box at 33, 6 bases, +1 at 45.
+    text = "C" * 10 + "TTGACA" + "C" * 17 + "TATAAT" + "C" * 6 + "A" + "C" * 20
+    boxes = find_boxes(encode(text), 45)
+    assert (boxes.minus_35, boxes.minus_10, boxes.spacer) == (10, 33, 17)
+    assert (boxes.matches_35, boxes.matches_10) == (6, 6)
+    assert find_boxes(encode(text), 20) is None
