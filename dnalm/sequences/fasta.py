@@ -47,9 +47,7 @@ def fasta_blocks(stream: io.BufferedReader) -> Iterator[Block]:
             codes, seen = to_codes(text)
         except ForeignLetterError as error:
             at = line + text.count(b"\n", 0, error.offset)
-            raise InputError(
-                foreign_message(error.letter, f"{name}, record {current.id!r}, line {at}")
-            ) from None
+            raise InputError(foreign_message(error.letter, f"{name}, record {current.id!r}, line {at}")) from None
         if codes:
             yield Block(None, codes, seen)
 

@@ -1,6 +1,6 @@
 """GenBank flat files, streamed: the bases, the id, and whether the record is a circle.
 
-Only the LOCUS, DEFINITION, VERSION and ORIGIN parts are read here; `dnalm.annotation` reads the feature table.
+Only LOCUS, DEFINITION, VERSION and ORIGIN are read here; `dnalm.annotation` reads the feature table.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def genbank_blocks(stream: io.BufferedReader) -> Iterator[Block]:
         stream: from `open_text`; its `name` is used in messages.
 
     Raises:
-        InputError: a record that is cut off, has no bases, another number of bases than its LOCUS line says, a
-            letter that is no nucleotide, or is a protein.
+        InputError: a record that is cut off, has no bases, another number of bases than its LOCUS line says,
+            a letter that is no nucleotide, or is a protein.
     """
     lines = enumerate(stream, start=1)
     for number, line in lines:

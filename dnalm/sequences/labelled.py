@@ -34,9 +34,7 @@ def read_two_fasta(
         InputError: the labels are the same or empty, or a file cannot be used (see `read_records`).
     """
     if labels[0] == labels[1] or not all(labels):
-        raise InputError(
-            f"The two labels are {labels[0]!r} and {labels[1]!r}; they must differ and not be empty."
-        )
+        raise InputError(f"The two labels are {labels[0]!r} and {labels[1]!r}; they must differ and not be empty.")
     first_ids = set()
     for record in read_records(positives, allow_duplicates=allow_duplicates):
         first_ids.add(record.id)

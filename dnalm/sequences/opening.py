@@ -52,9 +52,7 @@ def open_text(path: str | Path) -> io.BufferedReader:
             raise InputError(f"{name} is empty.")
         for magic, kind in _REFUSED.items():
             if head.startswith(magic):
-                raise InputError(
-                    f"{name} is {kind}; plain text is wanted, or text compressed with gzip, bzip2 or xz."
-                )
+                raise InputError(f"{name} is {kind}; plain text is wanted, or text compressed with gzip, bzip2 or xz.")
         for magic, (kind, opener) in _OPENERS.items():
             if head.startswith(magic):
                 packed = opener(cast(BinaryIO, io.BufferedReader(plain, BLOCK)))
@@ -110,9 +108,7 @@ class _Guarded(io.RawIOBase):
         except EOFError:
             raise InputError(f"{self.name} is truncated: its {self._kind} stream ends too early.") from None
         except (zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-            raise InputError(
-                f"{self.name} is damaged: its {self._kind} stream cannot be read ({error})."
-            ) from None
+            raise InputError(f"{self.name} is damaged: its {self._kind} stream cannot be read ({error}).") from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"{self.name} cannot be read: {reason}.") from error

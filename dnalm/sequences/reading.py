@@ -16,9 +16,7 @@ from dnalm.sequences.record import Record
 from dnalm.sequences.sniff import sniff
 
 
-def read_records(
-    path: str | Path, *, circular: bool | None = None, allow_duplicates: bool = False
-) -> Iterator[Record]:
+def read_records(path: str | Path, *, circular: bool | None = None, allow_duplicates: bool = False) -> Iterator[Record]:
     """The records of a FASTA or GenBank file, one at a time.
 
     Memory is bounded by the largest record (one byte a base) and the ids seen.
@@ -59,9 +57,7 @@ def stream_codes(
             yield block.header, as_codes(block.codes)
 
 
-def records_of(
-    stream: io.BufferedReader, *, circular: bool | None, allow_duplicates: bool
-) -> Iterator[Record]:
+def records_of(stream: io.BufferedReader, *, circular: bool | None, allow_duplicates: bool) -> Iterator[Record]:
     """The records of an open stream; see `read_records`."""
     header, codes, seen = None, bytearray(), NOTHING
     for block in _checked(stream, circular, allow_duplicates):

@@ -36,9 +36,7 @@ class Region:
         if not self.record:
             raise InputError("A region needs the id of its record.")
         if self.strand not in STRANDS:
-            raise InputError(
-                f"Region on {self.record!r}: the strand is {self.strand!r}, it must be '+' or '-'."
-            )
+            raise InputError(f"Region on {self.record!r}: the strand is {self.strand!r}, it must be '+' or '-'.")
         if self.start < 0 or self.end <= self.start:
             raise InputError(
                 f"Region on {self.record!r}: {self.start + 1}-{self.end} (1-based) holds no base; "

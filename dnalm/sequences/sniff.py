@@ -38,9 +38,7 @@ def sniff(stream: io.BufferedReader) -> str:
     if not first.replace(b" ", b"").translate(None, _LETTERS):
         raise InputError(f"{name}, line {line}: {NO_HEADER}")
     shown = first[:40].decode("utf-8", "replace")
-    raise InputError(
-        f"{name}, line {line}: {shown!r} begins no format read here: FASTA, GenBank, CSV or TSV."
-    )
+    raise InputError(f"{name}, line {line}: {shown!r} begins no format read here: FASTA, GenBank, CSV or TSV.")
 
 
 def _other_format(text: bytes, first: bytes) -> str:

@@ -64,9 +64,7 @@ def read_labelled(
     with open_text(path) as stream:
         kind = sniff(stream)
         if kind != "table":
-            raise InputError(
-                f"{stream.name} is {kind.upper()}, which holds no labels; a CSV or TSV table is wanted."
-            )
+            raise InputError(f"{stream.name} is {kind.upper()}, which holds no labels; a CSV or TSV table is wanted.")
         yield from rows_of(
             stream,
             named=(sequence, label, id),
@@ -97,9 +95,7 @@ def rows_of(
     while row:
         count += 1
         if len(row) != len(first):
-            raise InputError(
-                f"{name}, line {line}: there are {len(row)} columns, the first row has {len(first)}."
-            )
+            raise InputError(f"{name}, line {line}: there are {len(row)} columns, the first row has {len(first)}.")
         item = _item(name, line, row, columns, count)
         if item.label is None and require_labels:
             raise InputError(f"{name}, record {item.id!r}, line {line}: the label is missing.")
@@ -130,9 +126,7 @@ def _rows(stream: io.BufferedReader) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row):
                 yield reader.line_num, [cell.strip() for cell in row]
     except csv.Error as error:
-        raise InputError(
-            f"{stream.name}, line {reader.line_num}: the table cannot be read ({error})."
-        ) from None
+        raise InputError(f"{stream.name}, line {reader.line_num}: the table cannot be read ({error}).") from None
 
 
 def _item(name: str, line: int, row: Sequence[str], columns: _Columns, count: int) -> LabelledSequence:
