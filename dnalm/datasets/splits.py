@@ -11,106 +11,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from dnalm.alphabet import UNKNOWN, Codes, reverse_complement
+from dnalm.alphabet import Codes
+from dnalm.datasets.stretches import STRETCH, Ints, shared_with, stretch_groups
 from dnalm.errors import InputError
 
-STRETCH = 20
-MAX_STRETCH = 31  # 2 bits a base in 64, one pair of bits left over
+__all__ = [
+    "SPLITS",
+    "STRETCH",
+    "folds_of_groups",
+    "grouped_folds",
+    "random_folds",
+    "shared_with",
+    "stretch_groups",
+    "train_valid_test",
+]
+
 SPLITS = ("train", "valid", "test")
-
-Ints = NDArray[np.int64]
-
-
-def canonical_stretches(sequences: Sequence[Codes], length: int = STRETCH) -> tuple[NDArray[np.uint64], Ints]:
-    """List every stretch of `length` known bases, the same number for both strands.
-
-    Args:
-        sequences: n arrays of codes, of any length.
-        length: bases in a stretch, 1 to 31.
-
-    Returns:
-        Two arrays of one length: the stretch as a number (the smaller of its two strands' base-4 readings),
-        and the index of the sequence that holds it. Stretches with an unknown base (N) are left out.
-
-    Raises:
-        InputError: `length` is outside 1 to 31.
-    """
-    if not 1 <= length <= MAX_STRETCH:
-        raise InputError(f"a shared stretch has 1 to {MAX_STRETCH} bases, not {length}")
-    lengths = np.array([len(codes) for codes in sequences], dtype=np.int64)
-    # One unknown base after each sequence keeps any stretch from running into the next.
-    text = np.full(int(lengths.sum()) + len(lengths), UNKNOWN, dtype=np.uint8)
-    owner = np.repeat(np.arange(len(lengths)), lengths + 1)
-    if len(lengths):
-        inside = np.ones(len(text), dtype=bool)
-        inside[np.cumsum(lengths + 1) - 1] = False
-        text[inside] = np.concatenate(sequences) if lengths.any() else []
-    count = len(text) - length + 1
-    if count <= 0:
-        return np.empty(0, np.uint64), np.empty(0, np.int64)
-    unknown = np.concatenate([[0], np.cumsum(text >= UNKNOWN)])
-    starts = np.flatnonzero(unknown[length:] == unknown[:-length])
-    forward = np.zeros(len(starts), dtype=np.uint64)
-    reverse = np.zeros(len(starts), dtype=np.uint64)
-    for offset in range(length):
-        base = text[starts + offset].astype(np.uint64)
-        forward = (forward << np.uint64(2)) | base
-        reverse |= (np.uint64(3) - base) << np.uint64(2 * offset)
-    return np.minimum(forward, reverse), owner[starts]
-
-
-def _duplicates(sequences: Sequence[Codes]) -> NDArray[np.int64]:
-    """For each sequence the index of the first one that equals it on either strand: shape `(n,)`."""
-    first: dict[bytes, int] = {}
-    found = [
-        first.setdefault(min(codes.tobytes(), reverse_complement(codes).tobytes()), index)
-        for index, codes in enumerate(sequences)
-    ]
-    return np.array(found, dtype=np.int64)
-
-
-def stretch_groups(sequences: Sequence[Codes], length: int = STRETCH) -> Ints:
-    """Put sequences that share a stretch, on either strand, into one group.
-
-    Sharing is passed on: where A shares with B and B with C, all three are one group. Sequences that are
-    equal on either strand share a group even when they are shorter than the stretch or full of N.
-
-    Args:
-        sequences: n arrays of codes.
-        length: bases that two sequences must share, 1 to 31.
-
-    Returns:
-        Group number of each sequence, shape `(n,)`, numbered from 0 in the order of first appearance.
-    """
-    n = len(sequences)
-    if n == 0:
-        return np.empty(0, np.int64)
-    stretches, owner = canonical_stretches(sequences, length)
-    order = np.argsort(stretches, kind="stable")
-    stretches, owner = stretches[order], owner[order]
-    same = np.flatnonzero(stretches[1:] == stretches[:-1])
-    left = np.concatenate([owner[same], np.arange(n)])
-    right = np.concatenate([owner[same + 1], _duplicates(sequences)])
-    links = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
-    _, component = connected_components(links, directed=False)
-    _, first, group = np.unique(component, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[group]
-
-
-def shared_with(
-    queries: Sequence[Codes], references: Sequence[Codes], length: int = STRETCH
-) -> NDArray[np.bool_]:
-    """Say which queries share a stretch with any reference, on either strand: shape `(n queries,)`."""
-    wanted, owner = canonical_stretches(queries, length)
-    known, _ = canonical_stretches(references, length)
-    hit = np.zeros(len(queries), dtype=bool)
-    hit[owner[np.isin(wanted, known)]] = True
-    return hit
 
 
 def _label_counts(labels: ArrayLike, groups: Ints) -> Ints:
@@ -216,9 +133,7 @@ def _targets(wanted: float | Mapping[str, int], names: NDArray, totals: Ints, pa
     if isinstance(wanted, Mapping):
         unknown = set(wanted) - set(names.tolist())
         if unknown:
-            raise InputError(
-                f"the {part} part asks for label {sorted(unknown)[0]!r}; the labels are {names.tolist()}"
-            )
+            raise InputError(f"the {part} part asks for label {sorted(unknown)[0]!r}; the labels are {names.tolist()}")
         return np.array([wanted.get(name, 0) for name in names.tolist()], dtype=np.int64)
     if not 0 <= wanted < 1:
         raise InputError(f"the {part} part is a share from 0 to below 1, not {wanted}")
@@ -275,13 +190,9 @@ def train_valid_test(
                 have = have + counts[group]
         if isinstance(wanted, Mapping) and np.any(have != target):
             got = dict(zip(names.tolist(), have.tolist(), strict=True))
-            raise InputError(
-                f"the {part} part asks for {dict(wanted)}; the groups of shared stretches allow {got}"
-            )
+            raise InputError(f"the {part} part asks for {dict(wanted)}; the groups of shared stretches allow {got}")
     split = part_of_group[groups]
     for name in names:
         if not np.any((labels == name) & (split == "train")):
-            raise InputError(
-                f"label {str(name)!r} has no training sequence left: too few, or all share stretches"
-            )
+            raise InputError(f"label {str(name)!r} has no training sequence left: too few, or all share stretches")
     return split

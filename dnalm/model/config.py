@@ -1,0 +1,134 @@
+"""What a model is, in fields that are checked: the encoder, the head, and the bundle that holds them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dnalm.tokenizer import KmerTokenizer
+
+SCHEMA_VERSION = 1
+
+
+class Checked(BaseModel):
+    """A configuration: unknown fields are errors, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderConfig(Checked):
+    """An AWD-LSTM over k-mers (Merity et al. 2017, arXiv:1708.02182)."""
+
+    k: int = Field(5, ge=1, le=8, description="bases in a k-mer")
+    stride: int = Field(2, ge=1, le=64, description="bases from one k-mer to the next")
+    embedding: int = Field(64, ge=1, le=4096, description="width of a k-mer's vector")
+    hidden: int = Field(256, ge=1, le=8192, description="width of each LSTM layer's state")
+    layers: int = Field(1, ge=1, le=8, description="LSTM layers")
+    tied: bool = Field(False, description="the last layer is as wide as the embedding, so that a softmax can share it")
+    embedding_dropout: float = Field(0.02, ge=0, lt=1, description="share of k-mers whose vector is zeroed")
+    input_dropout: float = Field(0.25, ge=0, lt=1, description="variational dropout on the embedded text")
+    hidden_dropout: float = Field(0.15, ge=0, lt=1, description="variational dropout between layers")
+    weight_dropout: float = Field(0.2, ge=0, lt=1, description="DropConnect on the hidden-to-hidden weights")
+    output_dropout: float = Field(0.1, ge=0, lt=1, description="variational dropout before the language-model head")
+
+    @property
+    def tokenizer(self) -> KmerTokenizer:
+        """The k-mers that the encoder reads."""
+        return KmerTokenizer(self.k, self.stride)
+
+    @property
+    def output_size(self) -> int:
+        """Width of the state at each token."""
+        return self.embedding if self.tied else self.hidden
+
+    def layer_sizes(self) -> list[tuple[int, int]]:
+        """Input and output width of each LSTM layer."""
+        widths = [self.embedding] + [self.hidden] * (self.layers - 1) + [self.output_size]
+        return list(pairwise(widths))
+
+    def scaled_dropout(self, factor: float) -> EncoderConfig:
+        """The same encoder with every dropout rate multiplied, ULMFiT's `drop_mult`."""
+        rates = {name: min(getattr(self, name) * factor, 0.95) for name in type(self).model_fields if "dropout" in name}
+        return self.model_copy(update=rates)
+
+
+PRESETS: dict[str, EncoderConfig] = {
+    "small": EncoderConfig(),
+    "seed": EncoderConfig(k=5, stride=2, embedding=400, hidden=1150, layers=3, tied=True),
+}
+"""`seed`: the published size (Genomic-ULMFiT, after Merity et al.), for GPUs. `small`: what ships, for two cores."""
+
+
+class PoolHeadConfig(Checked):
+    """ULMFiT's concat pooling (Howard & Ruder 2018, arXiv:1801.06146): last, max and mean state, then a small MLP."""
+
+    kind: Literal["pool"] = "pool"
+    width: int = Field(50, ge=1, le=4096, description="width of the hidden layer")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class AlignedHeadConfig(Checked):
+    """For windows of one length around a known point: each position's state is kept in place."""
+
+    kind: Literal["aligned"] = "aligned"
+    length: int = Field(ge=1, description="bases of every sequence")
+    projection: int = Field(16, ge=1, le=1024, description="numbers kept of each position's state")
+    width: int = Field(64, ge=1, le=4096, description="width of the hidden layer")
+    dropout: float = Field(0.3, ge=0, lt=1)
+
+
+class WideHeadConfig(Checked):
+    """One regularised logistic regression over frozen states, pools, k-mer counts and the bases themselves."""
+
+    kind: Literal["wide"] = "wide"
+    length: int | None = Field(None, ge=1, description="bases of every sequence; none: pools and k-mer counts alone")
+    components: int = Field(16, ge=1, le=1024, description="principal components kept of each position's state")
+    kmer: int = Field(4, ge=0, le=6, description="longest k-mer counted; 0 counts none")
+    pools: bool = Field(True, description="mean and max state over the sequence")
+    surprise: bool = Field(False, description="the language model's nats at each position, and their mean")
+
+
+HeadConfig = Annotated[PoolHeadConfig | AlignedHeadConfig | WideHeadConfig, Field(discriminator="kind")]
+
+
+class MemberConfig(Checked):
+    """One encoder with one head: a classifier has one of these, an ensemble several."""
+
+    encoder: EncoderConfig
+    head: HeadConfig
+    both_strands: bool = Field(True, description="the reverse complement is read through the same encoder too")
+
+
+class BundleConfig(Checked):
+    """`config.json` of a bundle."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["language-model", "classifier"]
+    name: str = Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = ""
+    encoder: EncoderConfig | None = Field(None, description="language models")
+    lm_head: Literal["continuation", "vocabulary"] | None = Field(None, description="language models")
+    members: list[MemberConfig] = Field(default_factory=list, description="classifiers")
+    labels: list[str] = Field(default_factory=list)
+    positive: str | None = Field(None, description="the class that a probability speaks of, in binary sets")
+    window: int | None = Field(None, ge=1, description="bases of the sequences it was trained on, where of one length")
+    anchor: int | None = Field(None, ge=0, description="0-based offset in the window of the site that is called")
+    threshold: float | None = Field(None, ge=0, le=1, description="least probability of a positive call")
+    modes: list[Literal["window", "stream"]] = Field(default_factory=lambda: ["window"])
+    parents: list[str] = Field(default_factory=list, description="the models it came from, with their hashes")
+    trained: dict[str, Any] = Field(default_factory=dict, description="command, data, seed, versions")
+
+    @model_validator(mode="after")
+    def _kind_has_its_fields(self) -> BundleConfig:
+        if self.kind == "language-model" and (self.encoder is None or self.lm_head is None):
+            raise ValueError("a language model has the fields encoder and lm_head")
+        if self.kind == "classifier":
+            if not self.members:
+                raise ValueError("a classifier has at least one entry in members")
+            if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+                raise ValueError("a classifier has at least two labels, all different")
+            if self.positive is not None and (self.positive not in self.labels or len(self.labels) != 2):
+                raise ValueError("positive is one of exactly two labels")
+        return self

@@ -1,0 +1,89 @@
+"""Model cards, written from the run: what the model is, what it was measured on, how to make it again."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dnalm.model.config import BundleConfig
+
+
+def figure_text(figure: dict[str, Any], digits: int = 3) -> str:
+    """A figure with its interval, or a dash where it has no value."""
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if low is None or high is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _command(document: dict[str, Any]) -> str:
+    """How to run it again: the configuration, and the command that takes it."""
+    config = {key: value for key, value in document["config"].items() if value not in (None, [], "", {})}
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True).rstrip()
+    steps = document.get("plan", {}).get("steps")
+    note = ""
+    if config.get("minutes") and steps:
+        note = f"\nThe budget came to {steps:,} steps; `steps: {steps}` instead of `minutes` repeats it exactly."
+    phase = config["phase"]
+    return f"Save as `{phase}.yaml`, then `dnalm {phase} --config {phase}.yaml`:\n\n```yaml\n{text}\n```\n{note}"
+
+
+def _versions(document: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in document.get("versions", {}).items())
+
+
+def language_model_card(config: BundleConfig, metrics: dict[str, Any], document: dict[str, Any]) -> str:
+    """The card of a language model."""
+    encoder = config.encoder
+    assert encoder is not None
+    lines = [
+        f"# {config.name}",
+        "",
+        f"{config.description}. It reads {encoder.k}-mers, {encoder.stride} bases apart, and predicts"
+        + (" the bases that follow." if config.lm_head == "continuation" else " the next k-mer."),
+        "",
+        "## Measured",
+        "",
+    ]
+    figures = metrics["figures"]
+    if "bits_per_base" in figures:
+        lines += [
+            "| figure | value [95 % interval] | on |",
+            "|---|---|---|",
+            f"| bits per base | {figure_text(figures['bits_per_base'], 4)} | {metrics['split']}, "
+            f"{metrics['held_out_bases']:,} bases, forward strand |",
+            f"| perplexity a token | {figure_text(figures['perplexity'], 2)} | the same |",
+            *_references(metrics),
+            "",
+            "The interval is a block bootstrap over the text. No choice was made by looking at the held-out text.",
+        ]
+    else:
+        lines.append("Nothing was held out, so nothing was measured.")
+    sources = document.get("data", {}).get("sources", [])
+    lines += [
+        "",
+        "## Trained on",
+        "",
+        *[f"- {Path(row['name']).name} (SHA-256 {row['sha256'][:16]}…)" for row in sources],
+        "",
+        f"{metrics['train_bases']:,} bases, {'both strands' if document['config']['both_strands'] else 'one strand'}, "
+        f"{metrics['epochs']:.1f} passes in {metrics['steps']:,} steps.",
+    ]
+    if document["config"].get("exclude_matches"):
+        lines.append(
+            f"Every stretch of 20 bases shared with `{document['config']['exclude_matches']}` was cut out of the text."
+        )
+    lines += ["", "## Make it again", "", _command(document), "", f"Versions: {_versions(document)}.", ""]
+    return "\n".join(lines)
+
+
+def _references(metrics: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, figure in metrics.get("references", {}).items():
+        rows.append(f"| {name} | {figure_text(figure, 4)} | the same |")
+    return rows

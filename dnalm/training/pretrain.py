@@ -1,0 +1,290 @@
+"""Phase 1: pre-train a language model on genomes, both strands, with carried state."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dnalm.datasets import catalog
+from dnalm.datasets.dataset import Dataset
+from dnalm.datasets.splits import shared_spans
+from dnalm.errors import InputError
+from dnalm.metrics import block_bootstrap_mean
+from dnalm.model.bundle import Bundle, write_bundle
+from dnalm.model.config import BundleConfig
+from dnalm.model.encoder import detach
+from dnalm.model.language_model import AWDLanguageModel
+from dnalm.model.scoring import bits_per_base, token_nats
+from dnalm.sequences import Record, Region, read_records
+from dnalm.settings import settings
+from dnalm.training.card import language_model_card
+from dnalm.training.config import PretrainConfig
+from dnalm.training.corpus import Corpus, Holdout, Lanes, build_corpus
+from dnalm.training.curve import draw_curve
+from dnalm.training.loop import Carried, Loop, Progress, Stage, make_fabric
+from dnalm.training.run import RunFolder
+from dnalm.training.schedule import find_learning_rate, parameter_groups
+from dnalm.training.seeding import seeded
+
+VALIDATION_BASES = 200_000
+"""Held-out bases looked at during training; the result is measured on all of them."""
+INTERVAL_BLOCK = 2000
+"""Bases a block of the interval's bootstrap: longer than the model's memory of one gene."""
+DEFAULT_MINUTES = 20.0
+_CALIBRATION_SECONDS = 8.0
+
+
+def pretrain(config: PretrainConfig, path: Path, progress: Progress | None = None) -> Bundle:
+    """Run the phase in a run folder, from its last checkpoint where there is one.
+
+    Args:
+        config: what to do.
+        path: the run folder; made where it is not there.
+        progress: called about once a second.
+
+    Returns:
+        The bundle in the run folder.
+
+    Raises:
+        InputError: a genome, record or region is not there, or too short.
+        RunError: the run cannot go on.
+    """
+    run = RunFolder(path) if (path / "config.yaml").exists() else RunFolder.create(path, config.model_dump(mode="json"))
+    with run.failing_plainly():
+        return _pretrain(config, run, progress)
+
+
+def _pretrain(config: PretrainConfig, run: RunFolder, progress: Progress | None) -> Bundle:
+    fabric = make_fabric(config.compute)
+    fabric.launch()
+    run.quiet = fabric.global_rank > 0
+    with fabric.rank_zero_first():
+        corpus, sources = prepare_corpus(config)
+    encoder = config.resolved_encoder()
+    with seeded(config.seed):
+        model = AWDLanguageModel(encoder, config.resolved_head())
+    tokenizer = model.tokenizer
+    lanes = Lanes(
+        corpus.train(),
+        lanes=config.lanes,
+        window=config.tokens * tokenizer.stride,
+        overlap=tokenizer.k,
+        seed=config.seed,
+        both_strands=config.both_strands,
+    )
+    if config.lanes % fabric.world_size:
+        raise InputError(f"{config.lanes} lanes cannot be shared out among {fabric.world_size} processes evenly")
+    share = slice(fabric.global_rank, None, fabric.world_size)
+    plan = _plan(config, run, model, lanes, fabric.device)
+    optimizer = config.optimizer.model_copy(update={"learning_rate": plan["learning_rate"]})
+    held_out = corpus.held_out()
+
+    def validate() -> dict[str, float]:
+        if len(held_out) < 10 * tokenizer.k:
+            return {}
+        nats = token_nats(model, np.asarray(held_out[:VALIDATION_BASES]))
+        return {"bits_per_base": float(bits_per_base(model, nats).mean())}
+
+    def batch(step: int) -> tuple[Tensor, bool]:
+        codes, fresh = lanes.step(step, share)
+        return torch.from_numpy(codes), fresh
+
+    stage = Stage(
+        name="pretrain",
+        module=model,
+        groups=parameter_groups([list(model.parameters())], 1.0),
+        steps=plan["steps"],
+        optimizer=optimizer,
+        batch=batch,
+        loss=_loss(config),
+        validate=validate,
+        validate_every=config.validate_every,
+        per_step=config.lanes * lanes.window,
+        after_step=lambda step: lanes.release() if step % 200 == 0 else None,
+    )
+    run.record("data", {"sources": sources, "corpus": corpus.info})
+    started = time.time()
+    Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress).fit(
+        [lambda: stage]
+    )
+    return _finish(config, run, model, corpus, plan, time.time() - started)
+
+
+def _loss(config: PretrainConfig) -> Any:
+    """Mean nats a token, with AWD-LSTM's activation penalties where asked for."""
+
+    def loss(module: nn.Module, batch: tuple[Tensor, bool], carried: Carried) -> tuple[Tensor, Carried]:
+        codes, fresh = batch
+        scored = module(codes, None if fresh else carried)
+        total = scored.mean()
+        if config.activation_penalty:
+            total = total + config.activation_penalty * scored.outputs.float().pow(2).mean()
+        if config.temporal_penalty:
+            change = scored.raw_outputs[:, 1:] - scored.raw_outputs[:, :-1]
+            total = total + config.temporal_penalty * change.float().pow(2).mean()
+        return total, detach(scored.state)
+
+    return loss
+
+
+def _plan(
+    config: PretrainConfig, run: RunFolder, model: AWDLanguageModel, lanes: Lanes, device: torch.device
+) -> dict[str, Any]:
+    """Steps and learning rate, settled once: a resumed run keeps them."""
+    plan = run.document().get("plan")
+    if plan:
+        return plan
+    rate = config.optimizer.learning_rate
+    if rate == "find":
+        rate = _find_rate(config, model, lanes, device)
+    if config.steps is not None:
+        steps = config.steps
+    elif config.epochs is not None:
+        steps = max(1, round(config.epochs * lanes.steps_per_epoch))
+    else:
+        minutes = config.minutes or DEFAULT_MINUTES
+        steps = max(1, round(minutes * 60 / _seconds_per_step(config, model, lanes, device)))
+    plan = {"steps": steps, "learning_rate": float(rate), "steps_per_epoch": lanes.steps_per_epoch}
+    run.record("plan", plan)
+    return plan
+
+
+def _trial(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, device: torch.device) -> Any:
+    """A copy of the model with an optimizer, to measure on without touching the run."""
+    trial = copy.deepcopy(model).to(device).train()
+    optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-5)
+    loss_of = _loss(config)
+
+    def loss_at(step: int) -> Tensor:
+        codes, _ = lanes.step(step)
+        return loss_of(trial, (torch.from_numpy(codes).to(device), True), None)[0]
+
+    return optimizer, loss_at
+
+
+def _seconds_per_step(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, device: torch.device) -> float:
+    optimizer, loss_at = _trial(config, model, lanes, device)
+    steps, started = -3, 0.0
+    while True:
+        if steps == 0:
+            started = time.monotonic()
+        loss = loss_at(steps + 3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        steps += 1
+        elapsed = time.monotonic() - started
+        if steps >= 5 and (elapsed > _CALIBRATION_SECONDS or steps >= 200):
+            return elapsed / steps
+
+
+def _find_rate(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, device: torch.device) -> float:
+    optimizer, loss_at = _trial(config, model, lanes, device)
+    return find_learning_rate(loss_at, optimizer)
+
+
+def prepare_corpus(config: PretrainConfig) -> tuple[Corpus, list[dict[str, Any]]]:
+    """The corpus of a configuration, from the cache where it was built before, and where each file came from."""
+    files = [genome_file(name) for name in config.genomes]
+    sources = [{"name": name, "sha256": _sha256(file)} for name, file in zip(config.genomes, files, strict=True)]
+    dataset = Dataset.load(config.exclude_matches) if config.exclude_matches else None
+    key = {
+        "sources": [source["sha256"] for source in sources],
+        "held_out": config.held_out,
+        "records": config.held_out_records,
+        "exclude": config.exclude,
+        "matches": dataset.sha256() if dataset else None,
+    }
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    folder = settings().cache / "corpora" / name
+    if (folder / "corpus.json").exists():
+        return Corpus(folder), sources
+    cuts = [Region.parse(text) for text in config.exclude]
+    if dataset is not None:
+        sequences = dataset.codes()
+        for record in _records(files):
+            cuts += [Region(record.id, start, end) for start, end in shared_spans(record.codes, sequences)]
+    holdout = Holdout(config.held_out, tuple(config.held_out_records), tuple(cuts))
+    return build_corpus(_records(files), folder, holdout), sources
+
+
+def _records(files: list[Path]) -> Iterator[Record]:
+    for file in files:
+        yield from read_records(file)
+
+
+def genome_file(name: str) -> Path:
+    """A genome given as a file, or by its name in the catalogue."""
+    path = Path(name)
+    if path.exists():
+        return path
+    if "/" in name or name not in catalog.load():
+        raise InputError(f"{name}: no such file, and no such genome in the catalogue (`dnalm data list`)")
+    return catalog.fetch(name)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _finish(
+    config: PretrainConfig,
+    run: RunFolder,
+    model: AWDLanguageModel,
+    corpus: Corpus,
+    plan: dict[str, Any],
+    seconds: float,
+) -> Bundle:
+    """Measure on all held-out text and write the bundle."""
+    model.eval()
+    figures: dict[str, Any] = {}
+    held_out = np.asarray(corpus.held_out())
+    if len(held_out) >= 10 * model.tokenizer.k:
+        bits = bits_per_base(model, token_nats(model, held_out))
+        generator = np.random.default_rng(config.seed)
+        figure = block_bootstrap_mean(bits, max(1, INTERVAL_BLOCK // model.tokenizer.stride), generator)
+        figures["bits_per_base"] = figure.as_dict()
+        figures["perplexity"] = {
+            key: value if key == "n" else 2 ** (value * model.tokenizer.new_bases)
+            for key, value in figure.as_dict().items()
+        }
+    metrics = {
+        "figures": figures,
+        "split": "held-out text of the genomes" if figures else "none",
+        "held_out_bases": len(held_out),
+        "train_bases": corpus.info["train_bases"],
+        "corpus_sha256": corpus.hash,
+        "steps": plan["steps"],
+        "epochs": plan["steps"] / plan["steps_per_epoch"],
+        "seconds_since_start_or_resume": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+    }
+    document = run.document()
+    bundle_config = BundleConfig(
+        kind="language-model",
+        name=config.name or run.path.name,
+        description=f"AWD-LSTM language model of {', '.join(Path(name).name for name in config.genomes)}",
+        encoder=config.resolved_encoder(),
+        lm_head=config.resolved_head(),
+        trained={key: document[key] for key in ("config", "versions", "plan", "data") if key in document},
+    )
+    if run.quiet:
+        return Bundle(run.path / "bundle", bundle_config, metrics, "")
+    bundle = write_bundle(
+        run.path / "bundle", bundle_config, model, metrics, language_model_card(bundle_config, metrics, document)
+    )
+    draw_curve(run)
+    run.finish({"bundle": "bundle", **metrics})
+    run.progress(**{**run.read_progress(), "state": "succeeded", "eta_s": 0})
+    return bundle
