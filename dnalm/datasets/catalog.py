@@ -32,9 +32,7 @@ class Entry(BaseModel):
 
     name: str
     path: str = Field(description="where the file lies in the mirror and in the cache")
-    kind: Literal[
-        "genome", "annotation", "promoters", "enhancers", "sites", "transcripts", "rrna", "taxonomy"
-    ]
+    kind: Literal["genome", "annotation", "promoters", "enhancers", "sites", "transcripts", "rrna", "taxonomy"]
     title: str
     what: str
     source: str = Field(description="the official page or database, for people")

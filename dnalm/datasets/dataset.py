@@ -59,9 +59,7 @@ class Dataset:
             raise InputError(f"{where} holds no sequence")
         strange = set(self.table["split"]) - set(SPLITS)
         if strange:
-            raise InputError(
-                f"{where} has split {sorted(map(str, strange))[0]!r}; wanted: {', '.join(SPLITS)}"
-            )
+            raise InputError(f"{where} has split {sorted(map(str, strange))[0]!r}; wanted: {', '.join(SPLITS)}")
         twice = self.table["id"][self.table["id"].duplicated()]
         if len(twice):
             raise InputError(f"{where} has the id {twice.iloc[0]!r} twice; ids must be unique")
@@ -114,9 +112,7 @@ class Dataset:
     def targets(self, rows: pd.DataFrame | None = None) -> np.ndarray:
         """Index into `labels` of each row (default: all): int64, shape `(n,)`."""
         index = {label: number for number, label in enumerate(self.labels)}
-        return np.array(
-            [index[label] for label in (self.table if rows is None else rows)["label"]], dtype=np.int64
-        )
+        return np.array([index[label] for label in (self.table if rows is None else rows)["label"]], dtype=np.int64)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Number of sequences of each label in each split: `{label: {split: n}}`."""

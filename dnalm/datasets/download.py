@@ -106,9 +106,7 @@ def download(entry: Entry, folder: Path, progress: Progress | None = None) -> Pa
     target = folder / entry.path
     mirror = f"or set DNALM_DATA_MIRROR to a folder that has {entry.path}"
     if not entry.addresses:
-        raise RunError(
-            f"no address gives {entry.name} as it is ({entry.note}): make it from {entry.source}, {mirror}"
-        )
+        raise RunError(f"no address gives {entry.name} as it is ({entry.note}): make it from {entry.source}, {mirror}")
     target.parent.mkdir(parents=True, exist_ok=True)
     # pooch announces each file at INFO; here the caller's progress does.
     pooch.get_logger().setLevel(logging.WARNING)
@@ -118,9 +116,7 @@ def download(entry: Entry, folder: Path, progress: Progress | None = None) -> Pa
         downloader = ResumingDownloader(part, progress)
         incoming = f".{target.name}.incoming"
         try:
-            got = Path(
-                pooch.retrieve(address, None, fname=incoming, path=target.parent, downloader=downloader)
-            )
+            got = Path(pooch.retrieve(address, None, fname=incoming, path=target.parent, downloader=downloader))
         except (requests.RequestException, OSError) as error:
             failures.append(f"{address}: {_reason(error)}")
             continue

@@ -1,0 +1,127 @@
+"""The rows of each kind of dataset, from files: published two-class sets, and windows cut at gene starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dnalm.alphabet import decode
+from dnalm.annotation import read_genes
+from dnalm.datasets.dataset import table_of
+from dnalm.datasets.place import place
+from dnalm.datasets.windows import DEMO_REGION, Window, inner_windows, overlaps, start_windows
+from dnalm.errors import InputError
+from dnalm.sequences import Record, Region, read_records
+
+POSITIVE = "promoter"
+NEGATIVE = "non-promoter"
+UPSTREAM = 100
+DOWNSTREAM = 50
+
+
+@dataclass
+class Built:
+    """Rows before they are split, what was left out and why, and what a reader should know."""
+
+    table: pd.DataFrame
+    dropped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def source_text(region: Region) -> str:
+    """`record:start-end(strand)`, 1-based inclusive and without thousands commas; `Region.parse` reads it."""
+    return f"{region.record}:{region.start + 1}-{region.end}({region.strand})"
+
+
+def _genome(path: Path) -> Record:
+    """The one record of a complete bacterial chromosome's file; circular, which FASTA cannot say."""
+    records = list(read_records(path, circular=True))
+    if len(records) != 1:
+        raise InputError(f"{path} has {len(records)} records; this recipe wants one chromosome")
+    return records[0]
+
+
+def published(files: Mapping[str, Path], generator: np.random.Generator) -> Built:
+    """Two FASTA files, promoters and non-promoters, all rows kept; placed on `genome` where one is given.
+
+    Args:
+        files: "positives", "negatives" and, optional, "genome".
+        generator: unused: a published set has nothing random.
+
+    Returns:
+        Promoters first, each file in its order. Where a sequence matches the genome at several places, its
+        source names the first, and it counts as of the demo region when any of them touches it.
+    """
+    del generator
+    labelled = [
+        (label, record)
+        for label, role in ((POSITIVE, "positives"), (NEGATIVE, "negatives"))
+        for record in read_records(files[role], allow_duplicates=True)
+    ]
+    genome = _genome(files["genome"]) if "genome" in files else None
+    placed = place([record.codes for _, record in labelled], genome) if genome else [[] for _ in labelled]
+    numbers = dict.fromkeys((POSITIVE, NEGATIVE), 0)
+    rows = []
+    for (label, record), regions in zip(labelled, placed, strict=True):
+        numbers[label] += 1
+        header = f"{record.id} {record.description}".strip()
+        file = files["positives" if label == POSITIVE else "negatives"].name
+        rows.append(
+            {
+                "id": f"{label}-{numbers[label]:04d}",
+                "sequence": decode(record.codes),
+                "label": label,
+                "split": "train",
+                "source": source_text(regions[0]) if regions else f"{file} {header}",
+                "in_demo_region": any(overlaps(region, DEMO_REGION, len(genome)) for region in regions),
+            }
+        )
+    notes = []
+    if genome:
+        several = sum(len(regions) > 1 for regions in placed)
+        nowhere = sum(not regions for regions in placed)
+        notes = [
+            f"{len(placed) - nowhere} of {len(placed)} sequences match {genome.id} exactly, {several} of them at "
+            f"several places; {nowhere} match nowhere and count as outside the demo region."
+        ]
+    return Built(table_of(rows), notes=notes)
+
+
+def start_windows_against_genes(files: Mapping[str, Path], generator: np.random.Generator) -> Built:
+    """Windows around every CDS start against fragments inside genes, one a gene, same strand, same frame.
+
+    Args:
+        files: "genome" (one chromosome) and "genes" (its annotation).
+        generator: where the fragments' places come from.
+    """
+    record = _genome(files["genome"])
+    genes = [gene for gene in read_genes(files["genes"], kinds=("CDS",)) if gene.record == record.id]
+    genes = [gene for gene in genes if gene.start_known]
+    genes.sort(key=lambda gene: (gene.start, gene.end, gene.strand, gene.name))
+    starts, shared = start_windows(genes, UPSTREAM, DOWNSTREAM, len(record))
+    inner, without = inner_windows(genes, record, UPSTREAM + DOWNSTREAM, UPSTREAM, starts, generator)
+    rows = [_row(window, POSITIVE, record) for window in starts]
+    rows += [_row(window, NEGATIVE, record) for window in inner]
+    return Built(
+        table_of(rows),
+        dropped={
+            "genes that share their start with another (one window for both)": shared,
+            f"genes with no {UPSTREAM + DOWNSTREAM} bp clear of every start window (no fragment)": without,
+        },
+    )
+
+
+def _row(window: Window, label: str, record: Record) -> dict[str, object]:
+    region = window.region
+    return {
+        "id": f"{label}-{window.gene}-{region.start + 1}{region.strand}",
+        "sequence": decode(record.extract(region)),
+        "label": label,
+        "split": "train",
+        "source": source_text(region),
+        "in_demo_region": overlaps(region, DEMO_REGION, len(record)),
+    }

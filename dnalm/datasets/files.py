@@ -1,0 +1,152 @@
+"""Make a dataset from a lab's own files: a table with labels, or two FASTA files, one a class."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnalm.alphabet import decode
+from dnalm.datasets.audit import audit, group_summary
+from dnalm.datasets.dataset import Dataset, table_of
+from dnalm.datasets.splits import STRETCH, stretch_groups, train_valid_test
+from dnalm.errors import InputError
+from dnalm.sequences import LabelledSequence, read_labelled, read_two_fasta
+
+SPLIT_METHODS = ("grouped", "random")
+_YES_NO = (("1", "0"), ("positive", "negative"), ("pos", "neg"), ("true", "false"), ("yes", "no"))
+
+
+def guess_positive(labels: Iterable[str]) -> str | None:
+    """The positive one of two labels where their names say it (`1`/`0`, `promoter`/`non-promoter`); else None."""
+    names = sorted(set(labels))
+    if len(names) != 2:
+        return None
+    lower = {name.lower(): name for name in names}
+    for yes, no in _YES_NO:
+        if set(lower) == {yes, no}:
+            return lower[yes]
+    for one, other in (names, names[::-1]):
+        if other.lower() in {f"{prefix}{one.lower()}" for prefix in ("non-", "non_", "non", "not_", "not-", "no_")}:
+            return one
+    return None
+
+
+def _read(paths: tuple[str | Path, ...], labels: tuple[str, str] | None, columns: dict[str, str | None]) -> list:
+    if len(paths) == 2:
+        return list(read_two_fasta(*paths, labels=labels or ("positive", "negative")))
+    if len(paths) != 1:
+        raise InputError(f"a dataset is made from one table or two FASTA files, not from {len(paths)} files")
+    return list(read_labelled(paths[0], **columns))
+
+
+def _rows(sequences: Iterable[LabelledSequence], source: str, split: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": item.id,
+            "sequence": decode(item.codes),
+            "label": item.label,
+            "split": split,
+            "source": f"{source} {item.id}",
+            "in_demo_region": False,
+        }
+        for item in sequences
+    ]
+
+
+def _file_sha256(path: str | Path) -> str:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def from_files(
+    *paths: str | Path,
+    name: str = "dataset",
+    labels: tuple[str, str] | None = None,
+    positive: str | None = None,
+    sequence: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    test_file: str | Path | None = None,
+    split: str = "grouped",
+    valid: float = 0.1,
+    test: float = 0.15,
+    seed: int = 0,
+    stretch: int = STRETCH,
+) -> Dataset:
+    """Read, split and audit a labelled set; nothing is written (`Dataset.save` does that).
+
+    Args:
+        paths: one CSV or TSV with labels, or two FASTA files: positives, then negatives.
+        name: the dataset's name.
+        labels: the two files' labels, positive first.
+        positive: the positive one of two labels, where their names do not say it.
+        sequence: the table's column with the bases, where it is not found by itself.
+        label: the table's column with the labels, likewise.
+        id: the table's column with the names, likewise.
+        test_file: a table of its own for the test part; the rest is then split into train and valid.
+        split: "grouped" keeps sequences that share a stretch on either strand on one side, "random" does not.
+        valid: share of each label.
+        test: share of each label; ignored with `test_file`.
+        seed: for the split.
+        stretch: bases of a shared stretch.
+
+    Returns:
+        The dataset with its audit.
+
+    Raises:
+        InputError: a file is not usable, has one label only, or the positive one of two labels is not told.
+    """
+    if split not in SPLIT_METHODS:
+        raise InputError(f"there is no split {split!r}; there are {', '.join(SPLIT_METHODS)}")
+    columns = {"sequence": sequence, "label": label, "id": id}
+    rows = _rows(_read(paths, labels, columns), Path(paths[0]).name if len(paths) == 1 else name, "train")
+    if test_file is not None:
+        rows += _test_rows(test_file, columns, {row["id"] for row in rows})
+    table = table_of(rows)
+    names = sorted(set(table["label"]))
+    if len(names) < 2:
+        raise InputError(f"{paths[0]}: all {len(table)} sequences have the label {names[0]!r}; two are wanted")
+    if len(names) == 2:
+        positive = positive or (labels[0] if labels else guess_positive(names))
+        if positive not in names:
+            raise InputError(f"{paths[0]}: say which of {names[0]!r} and {names[1]!r} is the positive label")
+        names = [other for other in names if other != positive] + [positive]
+    else:
+        positive = None
+    given = (table["split"] == "test").to_numpy()
+    dataset = Dataset(table, {"name": name, "labels": names, "positive": positive})
+    groups = stretch_groups(dataset.codes(), stretch)
+    learn = ~given
+    table.loc[learn, "split"] = train_valid_test(
+        table["label"].to_numpy()[learn],
+        np.unique(groups[learn], return_inverse=True)[1] if split == "grouped" else np.arange(learn.sum()),
+        np.random.default_rng(seed),
+        valid=valid,
+        test=0.0 if test_file is not None else test,
+    )
+    files = [*paths, *([test_file] if test_file is not None else [])]
+    dataset.info |= {
+        "title": name,
+        "description": f"made from {', '.join(Path(path).name for path in files)}",
+        "window": dataset.window,
+        "anchor": None,
+        "recipe": {"name": "files", "seed": seed, "split": split, "valid": valid, "test": test},
+        "sources": [{"name": Path(path).name, "sha256": _file_sha256(path)} for path in files],
+        "groups": {"stretch": stretch, **group_summary(groups)},
+        "dropped": {},
+        "audit": audit(dataset, stretch),
+    }
+    return dataset
+
+
+def _test_rows(path: str | Path, columns: dict[str, str | None], known: set[str]) -> list[dict[str, Any]]:
+    """The test file's rows; two tables often number alike, so an id that the first has too becomes `test:ID`."""
+    rows = _rows(read_labelled(path, **columns), Path(path).name, "test")
+    for row in rows:
+        if row["id"] in known:
+            row["id"] = f"test:{row['id']}"
+    return rows
