@@ -8,7 +8,9 @@ strides that are multiples of its own.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import threading
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -45,13 +47,14 @@ def track_key(model_digest: str, sequence_digest: str, *, window: int, label: st
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def save_track(track: Track, key: str, folder: str | Path) -> Path:
+def save_track(track: Track, key: str, folder: str | Path, *, most_bytes: int | None = None) -> Path:
     """Store a track of both strands; a track of one strand is not worth a file and is refused.
 
     Args:
         track: the scores, both strands.
         key: from `track_key`.
         folder: where stored tracks lie; made when absent.
+        most_bytes: what the folder's tracks may take together: the oldest go. No limit when None.
 
     Returns:
         The file.
@@ -61,10 +64,12 @@ def save_track(track: Track, key: str, folder: str | Path) -> Path:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{key}.{track.start}-{track.end}.{track.stride}.npz"
-    temporary = path.with_suffix(".part")
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
     with temporary.open("wb") as file:
         np.savez_compressed(file, forward=track.forward, reverse=track.reverse)
     temporary.replace(path)
+    if most_bytes is not None:
+        _prune(folder, most_bytes)
     return path
 
 
@@ -96,6 +101,15 @@ def find_track(key: str, like: Track, folders: Iterable[str | Path], *, stride: 
             continue
         return replace(like, stride=wanted, positions=positions, forward=forward[chosen], reverse=reverse[chosen])
     return None
+
+
+def _prune(folder: Path, most_bytes: int) -> None:
+    files = [path for path in folder.glob("*.npz") if _NAME.fullmatch(path.name)]
+    total = 0
+    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
+        total += path.stat().st_size
+        if total > most_bytes:
+            path.unlink(missing_ok=True)
 
 
 def _covering(key: str, like: Track, folders: Iterable[str | Path]) -> list[tuple[int, int, Path]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from toy_classifier import MotifClassifier
@@ -44,6 +46,13 @@ def test_other_keys_and_damaged_files_are_passed_over(tmp_path):
     assert find_track("a" * 24, scanned(100, 300), [tmp_path]) is None
     with pytest.raises(ValueError, match="both strands"):
         save_track(scanned(100, 300, strand="+"), "a" * 24, tmp_path)
+
+
+def test_the_oldest_tracks_go_when_the_folder_is_full(tmp_path):
+    first = save_track(scanned(100, 300), "a" * 24, tmp_path)
+    os.utime(first, (1, 1))
+    second = save_track(scanned(110, 300), "a" * 24, tmp_path, most_bytes=first.stat().st_size + 10)
+    assert list(tmp_path.iterdir()) == [second]
 
 
 def test_a_key_changes_with_model_record_window_and_label(tmp_path):
