@@ -18,7 +18,7 @@ from dnalm.datasets import catalog
 from dnalm.datasets.dataset import Dataset
 from dnalm.datasets.splits import shared_spans
 from dnalm.errors import InputError
-from dnalm.metrics import block_bootstrap_mean
+from dnalm.metrics import Figure, block_bootstrap_mean
 from dnalm.model.bundle import Bundle, write_bundle
 from dnalm.model.config import BundleConfig
 from dnalm.model.encoder import detach
@@ -26,6 +26,7 @@ from dnalm.model.language_model import AWDLanguageModel
 from dnalm.model.scoring import bits_per_base, token_nats
 from dnalm.sequences import Record, Region, read_records
 from dnalm.settings import settings
+from dnalm.tokenizer import KmerTokenizer
 from dnalm.training.card import language_model_card
 from dnalm.training.config import PretrainConfig
 from dnalm.training.corpus import Corpus, Holdout, Lanes, build_corpus
@@ -238,6 +239,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def perplexity(bits: Figure, tokenizer: KmerTokenizer) -> Figure:
+    """Perplexity a token from bits a base: the number of equally likely continuations."""
+    power = tokenizer.new_bases
+    return Figure(2 ** (bits.value * power), 2 ** (bits.low * power), 2 ** (bits.high * power), bits.n)
+
+
 def _finish(
     config: PretrainConfig,
     run: RunFolder,
@@ -254,11 +261,9 @@ def _finish(
         bits = bits_per_base(model, token_nats(model, held_out))
         generator = np.random.default_rng(config.seed)
         figure = block_bootstrap_mean(bits, max(1, INTERVAL_BLOCK // model.tokenizer.stride), generator)
+        figure = Figure(figure.value, figure.low, figure.high, figure.n * model.tokenizer.new_bases)
         figures["bits_per_base"] = figure.as_dict()
-        figures["perplexity"] = {
-            key: value if key == "n" else 2 ** (value * model.tokenizer.new_bases)
-            for key, value in figure.as_dict().items()
-        }
+        figures["perplexity"] = perplexity(figure, model.tokenizer).as_dict()
     metrics = {
         "figures": figures,
         "split": "held-out text of the genomes" if figures else "none",

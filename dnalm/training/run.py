@@ -221,7 +221,7 @@ class RunFolder:
 def explain(error: BaseException) -> str:
     """One sentence that says what to change."""
     text = str(error)
-    if isinstance(error, OSError) and error.errno == 28 or "No space left" in text:
+    if (isinstance(error, OSError) and error.errno == 28) or "No space left" in text:
         return "the disk is full: free some space where the run folder is, then resume the run"
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         return "out of memory: take fewer lanes or a smaller batch, fewer tokens a step, or a smaller model"

@@ -1,0 +1,221 @@
+"""Models ready to use: `load` one by name or folder, and ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dnalm.alphabet import UNKNOWN, Codes, encode
+from dnalm.errors import InputError
+from dnalm.metrics import Figure, block_bootstrap_mean
+from dnalm.model.bundle import Bundle, find_bundle, load_weights, read_bundle
+from dnalm.model.classifier import SequenceClassifier
+from dnalm.model.config import BundleConfig
+from dnalm.model.language_model import AWDLanguageModel
+from dnalm.model.scoring import bits_per_base, token_nats
+from dnalm.sequences import LabelledSequence, Record
+
+_BATCH_BASES = 1 << 18
+"""Bases in a batch: long sequences come in smaller batches."""
+INTERVAL_BLOCK_BASES = 2000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one sequence.
+
+    Attributes:
+        label: the called class.
+        probability: of the positive class where there is one, else of the called class.
+        probabilities: of each class, in the order of the model's labels.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class _Loaded:
+    """What both kinds of model have."""
+
+    def __init__(self, bundle: Bundle, device: str | torch.device) -> None:
+        self.bundle = bundle
+        self.device = torch.device(device)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.bundle.name
+
+    @property
+    def config(self) -> BundleConfig:
+        """What the model is."""
+        return self.bundle.config
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was measured when it was made."""
+        return self.bundle.metrics
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return self.bundle.card
+
+
+class Classifier(_Loaded):
+    """A classifier, in evaluation mode."""
+
+    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
+        super().__init__(bundle, device)
+        self.module = SequenceClassifier(bundle.config.members, len(bundle.config.labels))
+        load_weights(self.module, bundle)
+        self.module.to(self.device).eval().requires_grad_(False)
+
+    def logits(self, sequences: NDArray[np.uint8] | Sequence[Codes]) -> NDArray[np.float32]:
+        """Score sequences.
+
+        Args:
+            sequences: base codes, one array `(n, length)` or n arrays of any length.
+
+        Returns:
+            float32, shape `(n, classes)`.
+
+        Raises:
+            InputError: a sequence is shorter than k, or not of the length that the model keeps positions of.
+        """
+        out = np.empty((len(sequences), len(self.config.labels)), dtype=np.float32)
+        for rows, codes, lengths in self._batches(sequences):
+            out[rows] = self.module(codes, lengths).float().cpu().numpy()
+        return out
+
+    def logits_both_strands(self, sequences: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score sequences and their reverse complements, at little more than the price of one of the two.
+
+        Args:
+            sequences: base codes, shape `(n, length)`.
+
+        Returns:
+            Two float32 arrays, each `(n, classes)`.
+        """
+        ahead, back = (np.empty((len(sequences), len(self.config.labels)), dtype=np.float32) for _ in range(2))
+        for rows, codes, lengths in self._batches(sequences):
+            there, other = self.module.both_orientations(codes, lengths)
+            ahead[rows], back[rows] = there.float().cpu().numpy(), other.float().cpu().numpy()
+        return ahead, back
+
+    def probabilities(self, sequences: NDArray[np.uint8] | Sequence[Codes]) -> NDArray[np.float32]:
+        """Probability of each class, float32, shape `(n, classes)`; see `logits`."""
+        return softmax(self.logits(sequences))
+
+    def predict(self, sequences: Iterable[str | Record | LabelledSequence | Codes]) -> list[Prediction]:
+        """Call sequences given as text, records or codes."""
+        return [self.call(row) for row in self.probabilities([_codes(item) for item in sequences])]
+
+    def call(self, probabilities: NDArray[np.float32]) -> Prediction:
+        """Turn one row of `probabilities` into a call, at the model's threshold."""
+        labels, positive = self.config.labels, self.config.positive
+        each = {label: float(p) for label, p in zip(labels, probabilities, strict=True)}
+        if positive is None:
+            label = labels[int(np.argmax(probabilities))]
+            return Prediction(label, each[label], each)
+        threshold = 0.5 if self.config.threshold is None else self.config.threshold
+        negative = labels[1 - labels.index(positive)]
+        return Prediction(positive if each[positive] >= threshold else negative, each[positive], each)
+
+    def _batches(
+        self, sequences: NDArray[np.uint8] | Sequence[Codes]
+    ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, torch.Tensor]]:
+        lengths = np.fromiter((len(codes) for codes in sequences), dtype=np.int64, count=len(sequences))
+        self._check_lengths(lengths)
+        order = np.argsort(lengths, kind="stable")
+        first = 0
+        with torch.inference_mode():
+            while first < len(order):
+                size = max(1, _BATCH_BASES // int(lengths[order[min(first + 255, len(order) - 1)]]))
+                rows = order[first : first + size]
+                batch = pad([sequences[row] for row in rows])
+                yield rows, batch.to(self.device), torch.from_numpy(lengths[rows]).to(self.device)
+                first += len(rows)
+
+    def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
+        wanted, least = self.module.fixed_length, self.module.least_length
+        if wanted is not None and (lengths != wanted).any():
+            wrong = int(np.flatnonzero(lengths != wanted)[0])
+            raise InputError(
+                f"sequence {wrong + 1} has {lengths[wrong]} bases: {self.name} reads sequences of exactly {wanted},"
+                f" with the site at base {(self.config.anchor or 0) + 1}"
+            )
+        if (lengths < least).any():
+            wrong = int(np.flatnonzero(lengths < least)[0])
+            raise InputError(f"sequence {wrong + 1} has {lengths[wrong]} bases: {self.name} reads {least} or more")
+
+
+class LanguageModel(_Loaded):
+    """A language model, in evaluation mode."""
+
+    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
+        super().__init__(bundle, device)
+        encoder, head = bundle.config.encoder, bundle.config.lm_head
+        assert encoder is not None and head is not None  # the schema sees to it
+        self.module = AWDLanguageModel(encoder, head)
+        load_weights(self.module, bundle)
+        self.module.to(self.device).eval().requires_grad_(False)
+
+    def bits(self, codes: Codes) -> NDArray[np.float64]:
+        """Bits a base of each scored token of one sequence, in order."""
+        return bits_per_base(self.module, token_nats(self.module, codes))
+
+    def bits_per_base(self, sequences: Sequence[Codes], generator: np.random.Generator) -> Figure:
+        """Mean bits a base over sequences, each read from a fresh state.
+
+        The interval is a block bootstrap over the text; `n` counts bases.
+
+        Raises:
+            InputError: there is no sequence long enough to predict anything in.
+        """
+        least = self.module.tokenizer.bases(2)
+        bits = [self.bits(codes) for codes in sequences if len(codes) >= least]
+        if not bits:
+            raise InputError(f"no sequence of {least} bases or more: there is nothing to predict")
+        new = self.module.tokenizer.new_bases
+        figure = block_bootstrap_mean(np.concatenate(bits), max(1, INTERVAL_BLOCK_BASES // new), generator)
+        return Figure(figure.value, figure.low, figure.high, figure.n * new)
+
+
+def pad(sequences: Sequence[Codes]) -> torch.Tensor:
+    """Codes of several sequences in one array, unknown bases behind the shorter ones' ends."""
+    length = max(len(codes) for codes in sequences)
+    out = np.full((len(sequences), length), UNKNOWN, dtype=np.uint8)
+    for row, codes in zip(out, sequences, strict=True):
+        row[: len(codes)] = codes
+    return torch.from_numpy(out)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities from logits along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def _codes(item: str | Record | LabelledSequence | Codes) -> Codes:
+    if isinstance(item, str):
+        return encode(item)
+    return item.codes if isinstance(item, Record | LabelledSequence) else item
+
+
+def load(model: str | Path, device: str | torch.device = "cpu") -> Classifier | LanguageModel:
+    """Load a model by name (shipped, or in `DNALM_HOME`), by run folder, or by its own folder.
+
+    Raises:
+        InputError: there is no such model.
+        BundleError: it is damaged, or of another schema.
+    """
+    bundle = read_bundle(find_bundle(model))
+    return Classifier(bundle, device) if bundle.config.kind == "classifier" else LanguageModel(bundle, device)
