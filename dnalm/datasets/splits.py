@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dnalm.alphabet import Codes
-from dnalm.datasets.stretches import STRETCH, Ints, shared_with, stretch_groups
+from dnalm.datasets.stretches import STRETCH, Ints, shared_spans, shared_with, stretch_groups
 from dnalm.errors import InputError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "folds_of_groups",
     "grouped_folds",
     "random_folds",
+    "shared_spans",
     "shared_with",
     "stretch_groups",
     "train_valid_test",
