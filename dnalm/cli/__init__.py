@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
-from dnalm.cli import frame
+from dnalm.cli import data, frame, models, runs, training
 from dnalm.cli.doctor import doctor
+from dnalm.cli.predict import predict
+from dnalm.cli.scan import scan
 from dnalm.cli.serve import serve
 
 app = typer.Typer(
@@ -21,7 +23,7 @@ app = typer.Typer(
     help="DNA language models for a biology lab: train, compare, explain, scan.",
     epilog=frame.examples(
         "dnalm models list",
-        "dnalm predict ecoli-promoters sequences.fasta -o calls.tsv",
+        "dnalm predict ecoli-promoters-150 sequences.fasta -o calls.tsv",
         "dnalm scan ecoli-sigma70-81 genome.gbk --region NC_000913.3:800,001-840,000 -o promoters.bedgraph",
         "dnalm train --preset small --dataset ecoli-promoters-150",
         "dnalm serve",
@@ -51,6 +53,46 @@ def _common(
     pass
 
 
+app.command(
+    "predict",
+    epilog=frame.examples(
+        "dnalm predict ecoli-promoters-150 sequences.fasta",
+        "dnalm predict ecoli-sigma70-81 windows.csv.gz --strand both -o calls.parquet",
+        "zcat windows.fa.gz | dnalm predict ecoli-sigma70-81 - --format jsonl",
+    ),
+)(predict)
+app.command(
+    "scan",
+    epilog=frame.examples(
+        "dnalm scan ecoli-sigma70-81 genome.gbk --region NC_000913.3:800,001-840,000 -o promoters.bedgraph",
+        "dnalm scan ecoli-sigma70-81 genome.fna.gz --stride 10 -o promoters.bw",
+        "dnalm scan ecoli-sigma70-81 genome.fna.gz --region chr:1-40,000 --sites tss.tsv -o promoters.png",
+    ),
+)(scan)
+app.command(
+    "pretrain",
+    epilog=frame.examples(
+        "dnalm pretrain ecoli-k12 --minutes 20",
+        "dnalm pretrain genome.fna.gz plasmids.fna --preset small --held-out 0.1 --name my-lm",
+        "dnalm pretrain ecoli-k12 --preset seed --devices 2 --set optimizer.learning_rate=find",
+    ),
+)(training.pretrain)
+app.command(
+    "finetune",
+    epilog=frame.examples("dnalm finetune --model ecoli-lm --dataset ecoli-promoters-150 --epochs 3"),
+)(training.finetune)
+app.command(
+    "train",
+    epilog=frame.examples(
+        "dnalm train --preset small --dataset ecoli-promoters-150",
+        "dnalm train --model ecoli-lm --dataset ecoli-sigma70-81 --head wide",
+        "dnalm train --config RUN_DIR/config.yaml --seed 1",
+    ),
+)(training.train)
+app.command("run", epilog=frame.examples("dnalm run RUN_DIR"))(training.run)
+app.add_typer(runs.app, name="runs")
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
 app.command("serve", epilog=frame.examples("dnalm serve", "dnalm serve --port 8502"))(serve)
 app.command("doctor", epilog=frame.examples("dnalm doctor", "dnalm doctor --json"))(doctor)
 

@@ -60,6 +60,12 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     Console().print(table)
 
 
+def figure_text(figure: Any) -> str:
+    """A figure for people: `0.8131 (0.7904 to 0.8360, n 830)`."""
+    fields = figure.as_dict() if hasattr(figure, "as_dict") else figure
+    return f"{fields['value']:.4f} ({fields['low']:.4f} to {fields['high']:.4f}, n {fields['n']:,})"
+
+
 @contextmanager
 def whole_file(destination: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `destination`; rename it there at the end, and only then.

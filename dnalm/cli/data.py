@@ -1,0 +1,120 @@
+"""`dnalm data`: the catalogue of public data, the recipes that make labelled sets, and their audit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dnalm.cli.frame import Json, examples, progress, say
+from dnalm.cli.output import figure_text, print_json, print_table
+
+app = typer.Typer(
+    help="List, fetch, make and audit data.",
+    no_args_is_help=True,
+    epilog=examples("dnalm data list", "dnalm data make ecoli-promoters-150", "dnalm data audit ecoli-promoters-150"),
+)
+
+
+class Split(StrEnum):
+    """How sequences are put into training, validation and test."""
+
+    GROUPED = "grouped"
+    RANDOM = "random"
+
+
+@app.command("list", epilog=examples("dnalm data list", "dnalm data list --json"))
+def list_data(as_json: Json = False) -> None:
+    """List the catalogue's files, the recipes and the sets made so far."""
+    from dnalm.datasets import catalog
+    from dnalm.datasets.recipes import RECIPES
+    from dnalm.settings import settings
+
+    entries = catalog.load()
+    made = sorted(path.parent.name for path in settings().datasets.glob("*/dataset.json"))
+    if as_json:
+        print_json({"catalog": list(entries.values()), "recipes": list(RECIPES), "datasets": made})
+        return
+    rows = [["file", name, entry.title] for name, entry in entries.items()]
+    rows += [["recipe", name, "made" if name in made else "dnalm data make " + name] for name in RECIPES]
+    rows += [["dataset", name, settings().datasets / name] for name in made if name not in RECIPES]
+    print_table(["what", "name", "title"], rows)
+
+
+@app.command("fetch", epilog=examples("dnalm data fetch ecoli-k12-genome"))
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Names in the catalogue.", metavar="NAME...")],
+    as_json: Json = False,
+) -> None:
+    """Bring files of the catalogue here, checked, and print where they are."""
+    from dnalm.datasets import catalog
+
+    for name in names:
+        catalog.entry(name)  # a misspelt name is said before anything is downloaded
+    paths = {}
+    for name in names:
+        with progress(f"fetching {name}", "bytes") as advance:
+            paths[name] = catalog.fetch(name, progress=lambda done, total, tell=advance: tell(done, total or None))
+        if not as_json:
+            typer.echo(paths[name])
+    if as_json:
+        print_json({"files": paths})
+
+
+@app.command(
+    "make", epilog=examples("dnalm data make ecoli-promoters-150", "dnalm data make ecoli-sigma70-81 --seed 3")
+)
+def make(
+    name: Annotated[str, typer.Argument(help="A recipe, see `dnalm data list`.", metavar="RECIPE")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
+    split: Annotated[
+        Split, typer.Option(help="grouped: what shares a stretch stays together; random: as published.")
+    ] = Split.GROUPED,
+    as_json: Json = False,
+) -> None:
+    """Make a labelled set by its recipe and print its folder."""
+    from dnalm.datasets import recipes
+
+    dataset = recipes.make(name, seed=seed, split=split.value)
+    if as_json:
+        print_json({"folder": dataset.folder, **dataset.info})
+        return
+    typer.echo(dataset.folder)
+    for label, counts in dataset.counts().items():
+        say(f"{label}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+
+
+@app.command("audit", epilog=examples("dnalm data audit ecoli-promoters-150", "dnalm data audit DIR --json"))
+def audit(
+    dataset: Annotated[str, typer.Argument(help="A labelled set: its name, or its folder.", metavar="DATASET")],
+    as_json: Json = False,
+) -> None:
+    """Report duplicates, leaks across the split, and what length and GC alone achieve."""
+    from dnalm.datasets import Dataset
+    from dnalm.datasets.audit import audit as examine
+
+    report = examine(Dataset.load(dataset))
+    if as_json:
+        print_json(report)
+    else:
+        print_table(["what", "found"], list(_flat(report)))
+
+
+def _flat(report: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """A nested report as rows; a figure as `value (low to high, n)`."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in report.items():
+        name = f"{above}{key}"
+        if hasattr(value, "as_dict"):
+            value = value.as_dict()
+        if isinstance(value, dict) and set(value) == {"value", "low", "high", "n"}:
+            rows.append((name, figure_text(value)))
+        elif isinstance(value, dict):
+            rows += _flat(value, f"{name}.")
+        elif isinstance(value, float):
+            rows.append((name, f"{value:.4g}"))
+        else:
+            rows.append((name, str(value) if isinstance(value, Path | list) else value))
+    return rows

@@ -1,0 +1,86 @@
+"""From options, a YAML file and `--set` to a checked configuration of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dnalm.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+    Config = TypeVar("Config", bound=BaseModel)
+
+
+def build(kind: type[Config], options: Mapping[str, Any], file: Path | None = None, sets: Sequence[str] = ()) -> Config:
+    """Make a configuration: the file first, then the options that were given, then `--set`.
+
+    Args:
+        kind: a configuration of one phase.
+        options: dotted field to value; None is one not given.
+        file: YAML, either the fields themselves or a run's `config.yaml`.
+        sets: `FIELD=VALUE`, the field dotted, the value as YAML.
+
+    Raises:
+        InputError: the file cannot be read, or a field is unknown or has a value that it cannot have.
+    """
+    from pydantic import ValidationError
+
+    fields = _from_file(file) if file else {}
+    for name, value in options.items():
+        if value is not None:
+            _put(fields, name, value)
+    for text in sets:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--set {text}: wanted FIELD=VALUE, as optimizer.learning_rate=0.003")
+        _put(fields, name.strip(), _yaml(value, f"--set {text}"))
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise InputError(sentence_of(error, file)) from None
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        document = _yaml(file.read_text(encoding="utf-8"), str(file))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not text ({error.reason}); a YAML file is wanted") from None
+    if isinstance(document, dict) and isinstance(document.get("config"), dict):
+        document = document["config"]
+    if not isinstance(document, dict):
+        raise InputError(f"{file}: a YAML mapping of fields to values is wanted")
+    return document
+
+
+def _yaml(text: str, where: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f", line {place.line + 1}" if place else ""
+        raise InputError(f"{where}{line}: not valid YAML") from None
+
+
+def _put(fields: dict[str, Any], name: str, value: Any) -> None:
+    """Set a dotted field, `optimizer.clip`, in nested mappings."""
+    *above, last = name.split(".")
+    for part in above:
+        below = fields.get(part)
+        fields[part] = dict(below) if isinstance(below, dict) else {}
+        fields = fields[part]
+    fields[last] = value
+
+
+def sentence_of(error: ValidationError, file: Path | None) -> str:
+    """The first thing that is wrong with a configuration, in one sentence that names the field."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    found = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {first['input']!r})"
+    where = f"{file}, " if file else ""
+    return f"{where}{f'field {name}: ' if name else ''}{message[:1].lower()}{message[1:]}{found}"

@@ -1,0 +1,96 @@
+"""`dnalm models`: the models there are, what their cards say, and how they travel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dnalm.cli.frame import Json, examples, say
+from dnalm.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from dnalm.model.bundle import Bundle
+
+app = typer.Typer(
+    help="List, show, export and import models.",
+    no_args_is_help=True,
+    epilog=examples("dnalm models list", "dnalm models show ecoli-lm"),
+)
+
+Model = Annotated[str, typer.Argument(help="A model: its name, its folder, or a run's folder.", metavar="MODEL")]
+
+
+@app.command("list", epilog=examples("dnalm models list", "dnalm models list --json"))
+def list_models(as_json: Json = False) -> None:
+    """List the models that ship and those of this installation."""
+    from dnalm.model.bundle import list_bundles, read_bundle
+
+    bundles = [read_bundle(folder) for folder in list_bundles()]
+    if as_json:
+        print_json({"models": [_brief(bundle) for bundle in bundles]})
+        return
+    header = ["name", "kind", "labels", "window", "description"]
+    print_table(header, [[_brief(bundle)[key] for key in header] for bundle in bundles])
+    if not bundles:
+        say("no models yet; `dnalm train` makes one, `dnalm models import` takes one in")
+
+
+@app.command("show", epilog=examples("dnalm models show ecoli-promoters-150", "dnalm models show ecoli-lm --json"))
+def show(model: Model, as_json: Json = False) -> None:
+    """Print a model's card; with --json its configuration and figures."""
+    from dnalm.model.bundle import find_bundle, read_bundle
+
+    bundle = read_bundle(find_bundle(model))
+    if as_json:
+        print_json({"folder": bundle.folder, "config": bundle.config, "metrics": bundle.metrics})
+    else:
+        typer.echo(bundle.card.rstrip() or f"{bundle.name} has no card")
+
+
+@app.command("export", epilog=examples("dnalm models export ecoli-lm -o ecoli-lm.zip"))
+def export(
+    model: Model,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The archive; else NAME.zip here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model as one zip file, to send or keep."""
+    from dnalm.model.bundle import find_bundle, read_bundle
+    from dnalm.model.exchange import export_bundle
+
+    bundle = read_bundle(find_bundle(model))
+    path = export_bundle(bundle.folder, output or Path(f"{bundle.name}.zip"))
+    if as_json:
+        print_json({"model": bundle.name, "output": path, "bytes": path.stat().st_size})
+    else:
+        typer.echo(path)
+
+
+@app.command("import", epilog=examples("dnalm models import ecoli-lm.zip", "dnalm models import RUN_DIR --name mine"))
+def import_model(
+    source: Annotated[Path, typer.Argument(help="A zip file, a model's folder or a run's folder.", metavar="SOURCE")],
+    name: Annotated[str | None, typer.Option(help="The name it gets here.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of a model of this name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take a model in: checked whole, then put among this installation's models."""
+    from dnalm.model.exchange import import_bundle
+
+    bundle = import_bundle(source, name=name, replace=replace)
+    if as_json:
+        print_json({"model": bundle.folder.name, "folder": bundle.folder})
+    else:
+        typer.echo(bundle.folder)
+
+
+def _brief(bundle: Bundle) -> dict[str, Any]:
+    config = bundle.config
+    return {
+        "name": bundle.folder.name,
+        "kind": config.kind,
+        "labels": ", ".join(config.labels),
+        "window": config.window,
+        "description": config.description,
+        "folder": bundle.folder,
+    }

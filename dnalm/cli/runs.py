@@ -1,0 +1,71 @@
+"""`dnalm runs`: the run folders there are, what one says, and going on with one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from dnalm.cli import training
+from dnalm.cli.frame import Json, examples, say
+from dnalm.cli.output import figure_text, print_json, print_table
+
+app = typer.Typer(
+    help="List, show and resume runs.",
+    no_args_is_help=True,
+    epilog=examples("dnalm runs list", "dnalm runs show pretrain-20260301-101500"),
+)
+
+Run = Annotated[str, typer.Argument(help="A run: its name, or its folder.", metavar="RUN")]
+
+
+@app.command("list", epilog=examples("dnalm runs list", "dnalm runs list --json"))
+def list_all(as_json: Json = False) -> None:
+    """List the runs of this installation, the newest first."""
+    from dnalm.settings import settings
+    from dnalm.training.listing import list_runs
+
+    runs = list(list_runs())
+    if as_json:
+        print_json({"runs": [vars(run) for run in runs]})
+        return
+    rows = [[run.id, run.phase, run.state, _steps(run.progress), run.updated or run.created] for run in runs]
+    print_table(["run", "phase", "state", "steps", "updated"], rows)
+    if not runs:
+        say(f"no runs in {settings().runs} yet; `dnalm train` makes one")
+
+
+@app.command("show", epilog=examples("dnalm runs show RUN", "dnalm runs show RUN --json"))
+def show(run: Run, as_json: Json = False) -> None:
+    """Show what a run was told, how far it is, and how it came out."""
+    from dnalm.training.listing import find_run, summarise
+    from dnalm.training.run import RunFolder
+
+    folder = find_run(run)
+    found = summarise(folder)
+    if as_json:
+        print_json({**vars(found), **RunFolder(folder).document(), "metrics": RunFolder(folder).metrics()})
+        return
+    import yaml
+
+    rows = [("folder", folder), ("phase", found.phase), ("state", found.state), ("created", found.created)]
+    rows += [("stage", found.progress["phase"])] if "phase" in found.progress else []
+    rows += [("steps", _steps(found.progress))]
+    rows += (
+        [("error", found.progress["error"])]
+        if found.state not in ("succeeded", "running") and found.progress.get("error")
+        else []
+    )
+    rows += [(name, figure_text(figure)) for name, figure in (found.result.get("figures") or {}).items()]
+    print_table(["what", "value"], rows)
+    typer.echo(yaml.safe_dump(RunFolder(folder).document()["config"], sort_keys=False, allow_unicode=True).rstrip())
+
+
+@app.command("resume", epilog=examples("dnalm runs resume pretrain-20260301-101500"))
+def resume(run: Run, as_json: Json = False) -> None:
+    """Go on with a run from its last checkpoint; the same as `dnalm run`."""
+    training.run(run, as_json)
+
+
+def _steps(progress: dict[str, Any]) -> str:
+    return f"{progress['step']:,}/{progress['total']:,}" if "step" in progress else ""

@@ -1,0 +1,278 @@
+"""`dnalm pretrain`, `finetune`, `train` and `run`: a run folder, and the phase that fills it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dnalm.cli.fields import build
+from dnalm.cli.frame import INTERRUPTED, Json, console, say
+from dnalm.cli.output import figure_text, print_json
+from dnalm.errors import InputError
+
+if TYPE_CHECKING:
+    from dnalm.training.config import RunConfig
+
+DEFAULT_GENOME = "ecoli-k12"
+THREE_PHASE_EPOCHS = 3
+"""Epochs of phase 2 where one command does all three phases."""
+
+Genomes = Annotated[list[str], typer.Argument(help="Sequence files, or names in the catalogue.", metavar="GENOME...")]
+Dataset = Annotated[str | None, typer.Option(help="A labelled set: its name, or its folder.")]
+Name = Annotated[str | None, typer.Option(help="Name of the model; the run folder's name begins with it.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="The same seed gives the same model.")]
+Home = Annotated[Path | None, typer.Option(help="Where runs live; else DNALM_HOME.")]
+Config = Annotated[Path | None, typer.Option(help="YAML with fields, or another run's config.yaml.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Any field: FIELD=VALUE, as optimizer.clip=0.5.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+Devices = Annotated[int | None, typer.Option(min=1, help="GPUs, or processes, that train together.")]
+Threads = Annotated[int | None, typer.Option(min=0, help="Processor threads.")]
+Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of pre-training.")]
+Preset = Annotated[str | None, typer.Option(help="small: two cores; seed: the published size, for GPUs.")]
+
+
+def pretrain(
+    genomes: Genomes,
+    preset: Preset = None,
+    minutes: Minutes = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the text, instead of minutes.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of minutes.")] = None,
+    held_out: Annotated[float | None, typer.Option(help="Last share of each genome kept out.")] = None,
+    hold_out_record: Annotated[list[str] | None, typer.Option(help="A record kept out whole; repeatable.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A region cut out, RECORD:FIRST-LAST; repeatable.")] = None,
+    exclude_matches: Annotated[
+        str | None, typer.Option(help="A labelled set whose test and validation sequences are cut out.")
+    ] = None,
+    both_strands: Annotated[
+        bool | None, typer.Option("--both-strands/--forward-only", help="Read the reverse complement too.")
+    ] = None,
+    name: Name = None,
+    seed: Seed = None,
+    home: Home = None,
+    config: Config = None,
+    sets: Set = None,
+    device: Device = None,
+    devices: Devices = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Phase 1: train a language model on genomes. Prints the run folder."""
+    from dnalm.training.config import PretrainConfig
+
+    options = {
+        **{"genomes": genomes, "preset": preset, "minutes": minutes, "epochs": epochs, "steps": steps},
+        **{"held_out": held_out, "held_out_records": hold_out_record, "exclude": exclude},
+        **{"exclude_matches": exclude_matches, "both_strands": both_strands},
+        **_common(name, seed, device, devices, threads),
+    }
+    _start(build(PretrainConfig, options, config, sets or ()), home, as_json)
+
+
+def finetune(
+    model: Annotated[str | None, typer.Option(help="A language model: its name, or its folder.")] = None,
+    dataset: Dataset = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training sequences.")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="Fold of the k-fold split that is kept out.")] = None,
+    name: Name = None,
+    seed: Seed = None,
+    home: Home = None,
+    config: Config = None,
+    sets: Set = None,
+    device: Device = None,
+    devices: Devices = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Phase 2: go on training a language model with the training sequences of a task. Prints the run folder."""
+    from dnalm.training.config import FinetuneConfig
+
+    options = {
+        **{"model": model, "dataset": dataset, "epochs": epochs, "fold": fold},
+        **_common(name, seed, device, devices, threads),
+    }
+    _start(build(FinetuneConfig, options, config, sets or ()), home, as_json)
+
+
+def train(
+    dataset: Dataset = None,
+    model: Annotated[str | None, typer.Option(help="A language model to start from; else one is pre-trained.")] = None,
+    preset: Preset = None,
+    minutes: Minutes = None,
+    genome: Annotated[
+        list[str] | None, typer.Option(help="Genome to pre-train on; repeatable. Else ecoli-k12.")
+    ] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="A random encoder, for comparison.")] = False,
+    finetune_epochs: Annotated[int | None, typer.Option(min=0, help="Epochs of phase 2; 0 leaves it out.")] = None,
+    head: Annotated[str | None, typer.Option(help="pool, aligned, wide or ensemble.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="Most epochs with everything unfrozen.")] = None,
+    train_limit: Annotated[int | None, typer.Option(min=2, help="Use only so many training sequences.")] = None,
+    class_weights: Annotated[bool | None, typer.Option("--class-weights/--no-class-weights")] = None,
+    name: Name = None,
+    seed: Seed = None,
+    home: Home = None,
+    config: Config = None,
+    sets: Set = None,
+    device: Device = None,
+    devices: Devices = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Phase 3: train a classifier on a language model's encoder. Without --model, all three phases.
+
+    Prints the run folder.
+    """
+    from dnalm.training.config import TrainConfig
+
+    options = {
+        **{"dataset": dataset, "model": model, "from_scratch": from_scratch or None, "head": head},
+        **{"finetune_epochs": finetune_epochs, "epochs": epochs, "train_limit": train_limit},
+        **{"class_weights": class_weights, "pretrain.preset": preset, "pretrain.minutes": minutes},
+        **{"pretrain.genomes": genome, **_common(name, seed, device, devices, threads)},
+    }
+    if model is None and not from_scratch and config is None:
+        options["pretrain.genomes"] = genome or [DEFAULT_GENOME]
+        if finetune_epochs is None:
+            options["finetune_epochs"] = THREE_PHASE_EPOCHS
+    _start(build(TrainConfig, options, config, sets or ()), home, as_json)
+
+
+def run(
+    folder: Annotated[str, typer.Argument(help="A run folder, or its name.", metavar="RUN_DIR")],
+    as_json: Json = False,
+) -> None:
+    """Run what a run folder's config.yaml says, from its last checkpoint where there is one."""
+    from dnalm.training.listing import find_run, summarise
+
+    path = find_run(folder)
+    found = summarise(path)
+    if found.state == "running":
+        raise InputError(f"{path}: runs already, as process {found.progress.get('pid')}")
+    if found.state == "succeeded":
+        say(f"{path}: done already")
+        _print_result(path, as_json)
+        return
+    _execute(path, as_json)
+
+
+def _common(
+    name: str | None, seed: int | None, device: str | None, devices: int | None, threads: int | None
+) -> dict[str, Any]:
+    compute = {"compute.accelerator": device, "compute.devices": devices, "compute.threads": threads}
+    return {"name": name, "seed": seed, **compute}
+
+
+def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
+    """Make the run folder, then run it."""
+    from dnalm.settings import settings
+    from dnalm.training.run import RunFolder
+
+    if home is not None:
+        # Processes that this one starts are to find the same place.
+        os.environ["DNALM_HOME"] = str(home.resolve())
+        settings.cache_clear()
+    _check_sources(config)
+    fields = config.model_dump(mode="json")
+    stem = fields["name"] or "-".join(part for part in (fields["phase"], fields.get("dataset")) if part)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = RunFolder.create(settings().runs / f"{Path(stem).name}-{stamp}", fields).path
+    say(f"run folder {folder}")
+    if config.compute.devices > 1:
+        # Its other processes repeat this one's command line, which must therefore name the run folder.
+        arguments = ["-m", "dnalm", "run", str(folder), *(["--json"] if as_json else [])]
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *arguments])
+    _execute(folder, as_json)
+
+
+def _check_sources(config: RunConfig) -> None:
+    """Say what is missing before there is a run folder; a recipe's set is made on its first use."""
+    from dnalm.datasets.recipes import load_or_make
+    from dnalm.model.bundle import find_bundle, read_bundle
+
+    if dataset := getattr(config, "dataset", None):
+        load_or_make(dataset)
+    if model := getattr(config, "model", None):
+        bundle = read_bundle(find_bundle(model))
+        if bundle.config.kind != "language-model":
+            raise InputError(f"--model {model}: is a {bundle.config.kind}; a language model is wanted here")
+
+
+def _execute(folder: Path, as_json: bool) -> None:
+    """Run the phase of a run folder and print its path, or how it came out."""
+    from dnalm.training.listing import summarise
+
+    try:
+        with _bar() as report:
+            _run_phase(folder, report)
+    except KeyboardInterrupt:
+        say(f"interrupted; go on with `dnalm run {folder}`")
+        raise typer.Exit(INTERRUPTED) from None
+    if summarise(folder).result and int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        _print_result(folder, as_json)
+
+
+def _run_phase(folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
+    from pydantic import ValidationError
+
+    from dnalm.cli.fields import sentence_of
+    from dnalm.training.config import ANY_CONFIG, FinetuneConfig, PretrainConfig
+    from dnalm.training.run import RunFolder
+
+    try:
+        config = ANY_CONFIG.validate_python(RunFolder(folder).document()["config"])
+    except ValidationError as error:
+        raise InputError(sentence_of(error, folder / "config.yaml")) from None
+    if isinstance(config, PretrainConfig):
+        from dnalm.training.pretrain import pretrain
+
+        pretrain(config, folder, report)
+    elif isinstance(config, FinetuneConfig):
+        from dnalm.training.finetune import finetune
+
+        finetune(config, folder, report)
+    else:
+        from dnalm.training.train import train
+
+        train(config, folder, report)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A bar for each stage on standard error: its loss, its rate and the time left as the run itself states it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
+    with Progress(*columns, console=console(), disable=not sys.stderr.isatty()) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(progress: dict[str, Any]) -> None:
+            phase = str(progress["phase"])
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(phase, total=progress["total"], text="")
+            bar.update(tasks[phase], completed=progress["step"], total=progress["total"], text=_pace(progress))
+
+        yield report
+
+
+def _pace(progress: dict[str, Any]) -> str:
+    left = timedelta(seconds=round(progress.get("eta_s") or 0))
+    return f"loss {progress.get('loss', float('nan')):.4f}, {progress['rate']:,.0f} {progress['unit']}, {left} left"
+
+
+def _print_result(folder: Path, as_json: bool) -> None:
+    from dnalm.training.listing import summarise
+
+    found = summarise(folder)
+    if as_json:
+        print_json({"run": found.folder, "phase": found.phase, "state": found.state, "result": found.result})
+        return
+    for name, figure in (found.result.get("figures") or {}).items():
+        say(f"{name} {figure_text(figure)}")
+    typer.echo(folder)
