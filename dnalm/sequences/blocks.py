@@ -92,12 +92,12 @@ def foreign_message(letter: int, what: str) -> str:
     """
     if letter < 32 or letter == 127:
         return f"{what}: there is a byte {letter:#04x} in the sequence; this is not a text file of sequences."
-    shown = chr(letter) if letter < 127 else f"\\x{letter:02x}"
+    shown = repr(chr(letter)) if letter < 127 else f"the byte {letter:#04x}"
     if letter in _AMINO_ACIDS_ONLY:
-        return f"{what}: {shown!r} is no nucleotide; this looks like protein, DNA or RNA is wanted."
+        return f"{what}: {shown} is no nucleotide; this looks like protein, DNA or RNA is wanted."
     if letter == ord(">"):
         return f"{what}: there is a '>' inside the sequence; a header must start its line."
-    return f"{what}: {shown!r} is no nucleotide; letters are A, C, G, T, U, N and the other IUPAC codes."
+    return f"{what}: {shown} is no nucleotide; letters are A, C, G, T, U, N and the other IUPAC codes."
 
 
 def refuse_protein(name: str, record: str, line: int, seen: Composition) -> None:

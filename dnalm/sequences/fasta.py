@@ -74,7 +74,8 @@ def _pieces(stream: io.BufferedReader) -> Iterator[tuple[bool, bytes, int]]:
     line, fresh, carry, first, old_mac = 1, True, b"", True, False
     while block := stream.read(_READ):
         if first:
-            old_mac = b"\r" in block and b"\n" not in block
+            # A CR that ends the block may have its LF in the next.
+            old_mac = b"\r" in block[:-1] and b"\n" not in block
             block = block.removeprefix(b"\xef\xbb\xbf")
             first = False
         if old_mac:

@@ -94,10 +94,10 @@ def _record(name: str, locus: Locus, first: int, lines: Iterator[tuple[int, byte
         if ends:
             if locus.length not in (None, total):
                 raise InputError(
-                    f"{where}: LOCUS says {locus.length:,} bases, {total:,} are there; is the file cut off?"
+                    f"{where}: LOCUS says {locus.length:,} bases, {total:,} are there; the file seems to be cut off."
                 )
             return
-    raise InputError(f"{where}: the file ends inside the record (no '//' line); is it cut off?")
+    raise InputError(f"{where}: the file ends inside the record (no '//' line); it seems to be cut off.")
 
 
 def _header(name: str, locus: Locus, first: int, lines: Iterator[tuple[int, bytes]]) -> Header:
@@ -121,4 +121,4 @@ def _header(name: str, locus: Locus, first: int, lines: Iterator[tuple[int, byte
                 f"{name}, record {identifier!r}, line {first}: it has no ORIGIN with bases; "
                 "download the record with its full sequence."
             )
-    raise InputError(f"{name}, record {identifier!r}: the file ends before its ORIGIN; is it cut off?")
+    raise InputError(f"{name}, record {identifier!r}: the file ends before its ORIGIN; it seems to be cut off.")

@@ -64,7 +64,7 @@ def read_labelled(
     with open_text(path) as stream:
         kind = sniff(stream)
         if kind != "table":
-            raise InputError(f"{stream.name} is {kind.upper()}, which holds no labels; a CSV or TSV table is wanted.")
+            raise InputError(f"{stream.name} is {kind.upper()}, which has no labels; a CSV or TSV table is wanted.")
         yield from rows_of(
             stream,
             named=(sequence, label, id),
@@ -95,7 +95,7 @@ def rows_of(
     while row:
         count += 1
         if len(row) != len(first):
-            raise InputError(f"{name}, line {line}: there are {len(row)} columns, the first row has {len(first)}.")
+            raise InputError(f"{name}, line {line}: it has {len(row)} columns, the first row has {len(first)}.")
         item = _item(name, line, row, columns, count)
         if item.label is None and require_labels:
             raise InputError(f"{name}, record {item.id!r}, line {line}: the label is missing.")
