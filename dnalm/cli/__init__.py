@@ -13,6 +13,7 @@ import typer
 
 from dnalm.cli import data, frame, models, runs, training
 from dnalm.cli.doctor import doctor
+from dnalm.cli.evaluate import evaluate
 from dnalm.cli.predict import predict
 from dnalm.cli.scan import scan
 from dnalm.cli.serve import serve
@@ -61,6 +62,15 @@ app.command(
         "zcat windows.fa.gz | dnalm predict ecoli-sigma70-81 - --format jsonl",
     ),
 )(predict)
+app.command(
+    "evaluate",
+    epilog=frame.examples(
+        "dnalm evaluate ecoli-promoters-150 ecoli-promoters-150 --split test",
+        "dnalm evaluate ecoli-sigma70-81 promoters.fa --negatives others.fa --json",
+        "dnalm evaluate my-model labelled.tsv --rename 1=promoter --rename 0=other",
+        "dnalm evaluate ecoli-lm genome.fna.gz --region NC_000913.3:4,177,488-4,641,652",
+    ),
+)(evaluate)
 app.command(
     "scan",
     epilog=frame.examples(

@@ -19,7 +19,7 @@ from dnalm.cli.output import STANDARD, format_of, print_json, whole_file
 from dnalm.errors import InputError
 
 if TYPE_CHECKING:
-    from dnalm.model import Classifier
+    from dnalm.model.predict import Classifier
     from dnalm.sequences import LabelledSequence
 
 FORMATS = {".tsv": "tsv", ".parquet": "parquet", ".jsonl": "jsonl"}
@@ -61,7 +61,7 @@ def predict(
 
     kind = format_of(output, format, FORMATS, "tsv")
     classifier = classifier_of(dnalm.load(model), model)
-    sequences = read_any(file, sequence=sequence, id=id)
+    sequences = (check_length(classifier, file, one) for one in read_any(file, sequence=sequence, id=id))
     seen: Counter[str] = Counter()
     collected: list[Row] = []
     with _writer(output, kind, _columns(classifier, all_classes), collected if as_json else None) as write:
@@ -91,6 +91,23 @@ def classifier_of(loaded: Any, name: str) -> Classifier:
     if loaded.config.kind != "classifier":
         raise InputError(f"{name} is a {loaded.config.kind.replace('-', ' ')}; a classifier is wanted here")
     return loaded
+
+
+def check_length(model: Classifier, file: str, one: LabelledSequence) -> LabelledSequence:
+    """The sequence itself, when the model can read one of its length.
+
+    Raises:
+        InputError: it cannot; the message names file and record.
+    """
+    wanted, least, found = model.module.fixed_length, model.module.least_length, len(one.codes)
+    if wanted is not None and found != wanted:
+        raise InputError(
+            f"{file}, record {one.id!r}: has {found:,} bases, but {model.name} reads exactly {wanted:,}, with the site "
+            f"at base {(model.config.anchor or 0) + 1}; `dnalm scan` reads longer sequences"
+        )
+    if found < least:
+        raise InputError(f"{file}, record {one.id!r}: has {found:,} bases, but {model.name} reads {least:,} or more")
+    return one
 
 
 def _columns(model: Classifier, all_classes: bool) -> list[str]:
@@ -123,14 +140,9 @@ def _predictions(
             row = {"id": one.id, "start": 1, "end": len(one.codes), "strand": s}
             row |= {"label": call.label, "probability": float(call.probability)}
             if all_classes:
-                numbers = map(float, _by_class(call.probabilities, model.config.labels))
-                row |= dict(zip((f"p_{label}" for label in model.config.labels), numbers, strict=True))
+                row |= {f"p_{label}": float(call.probabilities[label]) for label in model.config.labels}
             rows.append(row)
         yield rows, len(batch)
-
-
-def _by_class(probabilities: Any, labels: Sequence[str]) -> Iterable[float]:
-    return [probabilities[label] for label in labels] if isinstance(probabilities, dict) else probabilities
 
 
 @contextmanager

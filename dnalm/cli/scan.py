@@ -16,7 +16,7 @@ from dnalm.errors import InputError
 
 if TYPE_CHECKING:
     from dnalm.annotation import Site
-    from dnalm.model import Classifier
+    from dnalm.model.predict import Classifier
     from dnalm.sequences import Record, Region
     from dnalm.tracks import Track
 

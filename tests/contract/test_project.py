@@ -25,6 +25,7 @@ FLOORS = [
     {"datasets"},
     {"model"},
     {"annotation"},
+    {"features"},
     {"tokenizer"},
     {"sequences"},
     {"metrics"},
@@ -123,9 +124,7 @@ def test_no_pickle_and_no_eval_in_what_reads_files():
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_make_knows_its_targets(target: str):
-    result = subprocess.run(
-        ["make", "-n", "-C", str(ROOT), target], capture_output=True, text=True, timeout=60
-    )
+    result = subprocess.run(["make", "-n", "-C", str(ROOT), target], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
 
 
@@ -135,9 +134,7 @@ def test_make_alone_lists_the_targets():
     assert sorted(listed) == sorted(TARGETS)
 
 
-@pytest.mark.parametrize(
-    "script", ["scripts/install.sh", "scripts/chromium.sh", "scripts/test.sh", ".ci/run"]
-)
+@pytest.mark.parametrize("script", ["scripts/install.sh", "scripts/chromium.sh", "scripts/test.sh", ".ci/run"])
 def test_scripts_are_sound_bash(script: str):
     assert subprocess.run(["bash", "-n", str(ROOT / script)], timeout=60).returncode == 0
 
