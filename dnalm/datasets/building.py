@@ -12,7 +12,7 @@ import pandas as pd
 from dnalm.alphabet import decode
 from dnalm.annotation import read_genes
 from dnalm.datasets.dataset import table_of
-from dnalm.datasets.place import place
+from dnalm.datasets.place import likeliest, place
 from dnalm.datasets.windows import DEMO_REGION, Window, inner_windows, overlaps, start_windows
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region, read_records
@@ -37,7 +37,7 @@ def source_text(region: Region) -> str:
     return f"{region.record}:{region.start + 1}-{region.end}({region.strand})"
 
 
-def _genome(path: Path) -> Record:
+def one_chromosome(path: Path) -> Record:
     """The one record of a complete bacterial chromosome's file; circular, which FASTA cannot say."""
     records = list(read_records(path, circular=True))
     if len(records) != 1:
@@ -54,7 +54,8 @@ def published(files: Mapping[str, Path], generator: np.random.Generator) -> Buil
 
     Returns:
         Promoters first, each file in its order. Where a sequence matches the genome at several places, its
-        source names the first, and it counts as of the demo region when any of them touches it.
+        source names the one nearest to the position in its header, and it counts as of the demo region when
+        any of them touches it.
     """
     del generator
     labelled = [
@@ -62,7 +63,7 @@ def published(files: Mapping[str, Path], generator: np.random.Generator) -> Buil
         for label, role in ((POSITIVE, "positives"), (NEGATIVE, "negatives"))
         for record in read_records(files[role], allow_duplicates=True)
     ]
-    genome = _genome(files["genome"]) if "genome" in files else None
+    genome = one_chromosome(files["genome"]) if "genome" in files else None
     placed = place([record.codes for _, record in labelled], genome) if genome else [[] for _ in labelled]
     numbers = dict.fromkeys((POSITIVE, NEGATIVE), 0)
     rows = []
@@ -70,13 +71,14 @@ def published(files: Mapping[str, Path], generator: np.random.Generator) -> Buil
         numbers[label] += 1
         header = f"{record.id} {record.description}".strip()
         file = files["positives" if label == POSITIVE else "negatives"].name
+        source = source_text(likeliest(regions, record.id)) if regions else f"{file} {header}"
         rows.append(
             {
                 "id": f"{label}-{numbers[label]:04d}",
                 "sequence": decode(record.codes),
                 "label": label,
                 "split": "train",
-                "source": source_text(regions[0]) if regions else f"{file} {header}",
+                "source": source,
                 "in_demo_region": any(overlaps(region, DEMO_REGION, len(genome)) for region in regions),
             }
         )
@@ -98,7 +100,7 @@ def start_windows_against_genes(files: Mapping[str, Path], generator: np.random.
         files: "genome" (one chromosome) and "genes" (its annotation).
         generator: where the fragments' places come from.
     """
-    record = _genome(files["genome"])
+    record = one_chromosome(files["genome"])
     genes = [gene for gene in read_genes(files["genes"], kinds=("CDS",)) if gene.record == record.id]
     genes = [gene for gene in genes if gene.start_known]
     genes.sort(key=lambda gene: (gene.start, gene.end, gene.strand, gene.name))

@@ -137,9 +137,9 @@ class Dataset:
         folder.mkdir(parents=True, exist_ok=True)
         self.info = {"schema": SCHEMA, **self.info, "rows": len(self), "counts": self.counts()}
         self.info["sha256"] = self.sha256()
-        with _replacing(folder / TABLE) as temporary:
+        with replacing(folder / TABLE) as temporary:
             self.table[list(COLUMNS)].to_parquet(temporary, index=False, compression="zstd")
-        with _replacing(folder / INFO) as temporary:
+        with replacing(folder / INFO) as temporary:
             temporary.write_text(json.dumps(self.info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         self.folder = folder
         return folder
@@ -187,7 +187,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and goes when it fails."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,3 +63,18 @@ def place(sequences: Sequence[Codes], record: Record) -> list[list[Region]]:
     for regions in found:
         regions.sort(key=lambda region: (region.start, region.strand))
     return found
+
+
+def likeliest(regions: Sequence[Region], header: str) -> Region:
+    """Of several places the one nearest to the position that a promoter's header names, else the first.
+
+    RegulonDB's position is on an older version of the genome, at most some thousand bases off.
+
+    Args:
+        regions: one place or more.
+        header: such as `ECK120016706__gltIp1__reverse__685919`.
+    """
+    named = re.search(r"__(\d+)$", header)
+    if named is None:
+        return regions[0]
+    return min(regions, key=lambda region: abs(region.start - int(named[1])))

@@ -95,7 +95,8 @@ RECIPES: dict[str, Recipe] = {
             name="ecoli-sigma70-81",
             title="E. coli sigma-70 promoters, 81 bp",
             description="839 sigma-70 promoters (-60 to +20, the transcription start at index 60) against 3,000 "
-            "fragments of genes (Umarov and Solovyev 2017), each placed on NC_000913.3 where it matches exactly.",
+            "fragments of genes read along the opposite strand (Umarov and Solovyev 2017), each placed on NC_000913.3 by "
+            "exact match.",
             sources={
                 "positives": "ecoli-sigma70-promoters",
                 "negatives": "ecoli-sigma70-nonpromoters",
@@ -109,7 +110,7 @@ RECIPES: dict[str, Recipe] = {
             name="bsubtilis-promoters-81",
             title="B. subtilis promoters, 81 bp",
             description="373 promoters (-60 to +20, the transcription start at index 60) against 1,000 fragments of "
-            "genes (Umarov and Solovyev 2017).",
+            "genes read along the opposite strand (Umarov and Solovyev 2017).",
             sources={"positives": "bsubtilis-promoters", "negatives": "bsubtilis-nonpromoters"},
             build=published,
             window=81,
