@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,10 @@ def predict_genes(record: Record) -> list[Gene]:
     length = len(record)
     finder = GeneFinder(meta=length < TRAINING_LENGTH)
     if length >= TRAINING_LENGTH:
-        finder.train(decode(record.codes))
+        with warnings.catch_warnings():
+            # Prodigal trains from 20,000 bases on and would like 100,000, of which pyrodigal reminds.
+            warnings.filterwarnings("ignore", message="sequence should be at least 100000")
+            finder.train(decode(record.codes))
     beyond = min(length, _PAST_ORIGIN) if record.circular else 0
     genes = []
     for found in finder.find_genes(decode(record.fetch(0, length + beyond))):

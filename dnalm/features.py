@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from Bio import SeqIO
-from Bio.SeqFeature import BeforePosition, SeqFeature
+from Bio.SeqFeature import AfterPosition, BeforePosition, SeqFeature, SimpleLocation
 
 from dnalm.errors import InputError
 
@@ -86,8 +86,8 @@ def sniff_annotation(stream: io.BufferedReader) -> str:
 def genbank_features(stream: io.BufferedReader, kinds: Collection[str]) -> Iterator[Feature]:
     """Features of a GenBank file.
 
-    Of a join over both strands (trans-splicing) the leading parts on the first one's strand are kept: they hold
-    the start. Parts on other records are left out.
+    Of a join over both strands or against its own direction (trans-splicing), the leading parts that run along one
+    strand are kept: they hold the start. Parts on other records are left out.
 
     Raises:
         InputError: the file cannot be read as GenBank.
@@ -97,7 +97,8 @@ def genbank_features(stream: io.BufferedReader, kinds: Collection[str]) -> Itera
     while True:
         try:
             with warnings.catch_warnings():
-                # Biopython warns of a LOCUS line's column widths and of odd locations, which it then reads.
+                # Biopython warns of LOCUS lines' column widths, which it reads all the same, and of locations that
+                # it cannot read, which it leaves at None: the latter are refused below.
                 warnings.simplefilter("ignore")
                 record = next(records, None)
         except (ValueError, AssertionError, IndexError, KeyError) as error:
@@ -108,10 +109,16 @@ def genbank_features(stream: io.BufferedReader, kinds: Collection[str]) -> Itera
         circular = record.annotations.get("topology") == "circular"
         circle = len(record.seq) if circular else None
         for feature in record.features:
-            if feature.type in kinds and feature.location is not None:
-                found = _genbank_feature(record.id, feature, circle)
-                if found is not None:
-                    yield found
+            if feature.type not in kinds:
+                continue
+            if feature.location is None:
+                raise InputError(
+                    f"{stream.name}, record {record.id!r}: {feature.type} {_genbank_name(feature)!r} has a location "
+                    "that cannot be read."
+                )
+            found = _genbank_feature(record.id, feature, circle)
+            if found is not None:
+                yield found
 
 
 def _genbank_feature(record: str, feature: SeqFeature, circle: int | None) -> Feature | None:
@@ -120,14 +127,33 @@ def _genbank_feature(record: str, feature: SeqFeature, circle: int | None) -> Fe
     if not parts:
         return None
     strand = parts[0].strand
-    kept = list(itertools.takewhile(lambda part: part.strand == strand, parts))
+    kept = _leading_parts(parts, circle)
     first_base = kept[0].start if strand != -1 else kept[0].end
     # On the reverse strand the start is the right-hand end: '>' there, '<' on the forward strand.
-    known = not (isinstance(first_base, BeforePosition) or type(first_base).__name__ == "AfterPosition")
-    name = next((feature.qualifiers[key][0] for key in _GENBANK_NAMES if key in feature.qualifiers), "")
+    known = not isinstance(first_base, BeforePosition | AfterPosition)
     bounds = [(int(part.start), int(part.end)) for part in kept]
     sign = {1: "+", -1: "-"}.get(strand, ".")
-    return Feature(record, feature.type, name, sign, bounds, circle, known)
+    return Feature(record, feature.type, _genbank_name(feature), sign, bounds, circle, known)
+
+
+def _leading_parts(parts: list[SimpleLocation], circle: int | None) -> list[SimpleLocation]:
+    """The parts from the first on that run on along its strand, over the origin of a circle too."""
+    kept = parts[:1]
+    for before, part in itertools.pairwise(parts):
+        if part.strand != before.strand:
+            break
+        if part.strand == -1:
+            onward = part.end <= before.end or (circle == part.end and before.start == 0)
+        else:
+            onward = part.start >= before.start or (circle == before.end and part.start == 0)
+        if not onward:
+            break
+        kept.append(part)
+    return kept
+
+
+def _genbank_name(feature: SeqFeature) -> str:
+    return next((feature.qualifiers[key][0] for key in _GENBANK_NAMES if key in feature.qualifiers), "")
 
 
 @dataclass

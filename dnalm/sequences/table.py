@@ -165,14 +165,15 @@ def _find_columns(
         if found[place] is None:
             matches = [names.index(word) for word in candidates if word in names]
             found[place] = next((at for at in matches if at not in found), None)
-    if found[0] is None:
+    sequence = found[0]
+    if sequence is None:
         holding = [at for at, cell in enumerate(row) if at not in found and _is_sequence(cell)]
         if len(holding) != 1:
             raise InputError(
                 f"{name}: {'no column holds' if not holding else 'several columns hold'} sequences of bases; "
                 f"the columns are {_list(header, width)}: name the one with the sequences."
             )
-        found[0] = holding[0]
+        found[0] = sequence = holding[0]
     others = [at for at in range(width) if at not in found]
     if found[1] is None and require_labels:
         if len(others) != 1:
@@ -181,7 +182,7 @@ def _find_columns(
                 "name the one with the labels."
             )
         found[1] = others[0]
-    return _Columns(found[0], found[1], found[2])
+    return _Columns(sequence, found[1], found[2])
 
 
 def _named_column(name: str, header: Sequence[str] | None, width: int, wanted: str | None) -> int | None:
