@@ -12,13 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 import pooch
 import requests
 
-from dnalm.datasets.checksums import CHUNK, checksum
+from dnalm.datasets.checksums import checksum
 from dnalm.errors import RunError
 
 if TYPE_CHECKING:
     from dnalm.datasets.catalog import Entry
 
 Progress = Callable[[int, int], None]
+PIECE = 1 << 16  # what a break can cost: a piece that has not come whole is asked for again
 TIMEOUT = (15, 60)  # seconds to connect, seconds without a byte
 
 
@@ -59,7 +60,7 @@ class ResumingDownloader:
         total = have + int(answer.headers.get("Content-Length") or 0)
         total = total if total > have else 0
         with self.part.open("ab" if have else "wb") as stream:
-            for chunk in answer.iter_content(CHUNK):
+            for chunk in answer.iter_content(PIECE):
                 stream.write(chunk)
                 have += len(chunk)
                 if self.progress:

@@ -95,8 +95,8 @@ RECIPES: dict[str, Recipe] = {
             name="ecoli-sigma70-81",
             title="E. coli sigma-70 promoters, 81 bp",
             description="839 sigma-70 promoters (-60 to +20, the transcription start at index 60) against 3,000 "
-            "fragments of genes read along the opposite strand (Umarov and Solovyev 2017), each placed on NC_000913.3 by "
-            "exact match.",
+            "fragments of genes read along the opposite strand (Umarov and Solovyev 2017), each placed on NC_000913.3 "
+            "by exact match.",
             sources={
                 "positives": "ecoli-sigma70-promoters",
                 "negatives": "ecoli-sigma70-nonpromoters",
