@@ -51,9 +51,7 @@ def evaluate(
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Else the model's own.")] = None,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples behind the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="A file for the JSON object.")
-    ] = STANDARD,
+    output: Annotated[str, typer.Option("-o", "--output", help="A file for the JSON object.")] = STANDARD,
     as_json: Json = False,
 ) -> None:
     """Measure a model, every figure with its 95 % interval.

@@ -50,10 +50,12 @@ def scan(
 
     _check_output(output, as_json)
     where = Region.parse(region) if region else None
-    known = read_sites(sites) if sites else []
     classifier = classifier_of(dnalm.load(model), model)
     options = {"stride": stride, "strand": strand.value, "window": window, "label": label, "batch_size": batch_size}
-    tracks = [_scan_one(classifier, record, where, options) for record in _records(genome, where, circular)]
+    records = _records(genome, where, circular)
+    # A table of one genome's sites often names no record: they are then of the first that is scanned.
+    known = read_sites(sites, record=records[0].id) if sites else []
+    tracks = [_scan_one(classifier, record, where, options) for record in records]
     cut = threshold if threshold is not None else (classifier.config.threshold or 0.5)
     written = _write(tracks, output, known, cut)
     summary = _summary(tracks, known, cut)
@@ -144,7 +146,7 @@ def _only(tracks: Sequence[Track], output: str) -> Track:
 
 def _summary(tracks: Sequence[Track], known: Sequence[Site], threshold: float) -> list[dict[str, Any]]:
     """What was called in each record, and beside known sites where there are any."""
-    from dnalm.tracks import agreement, call_peaks, picture
+    from dnalm.tracks import agreement, call_peaks
 
     rows = []
     for track in tracks:
@@ -152,16 +154,16 @@ def _summary(tracks: Sequence[Track], known: Sequence[Site], threshold: float) -
         row: dict[str, Any] = {"record": track.record, "start": track.start + 1, "end": track.end}
         row |= {"sites": len(track), "window": track.window, "calls": len(peaks)}
         if known:
-            here = [
-                site
-                for site in known
-                if site.record == track.record
-                and site.strand in track.strands()
-                and picture.within(site.position, track)
-            ]
+            here = [site for site in known if _covers(track, site)]
             row["agreement"] = vars(agreement(peaks, here))
         rows.append(row)
     return rows
+
+
+def _covers(track: Track, site: Site) -> bool:
+    """Whether a site lies in what was scanned, over the origin too, and on a strand that was."""
+    same = site.record == track.record and site.strand in track.strands()
+    return same and (site.position - track.start) % track.record_length < track.end - track.start
 
 
 def _sentence(row: dict[str, Any], threshold: float) -> str:

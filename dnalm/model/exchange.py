@@ -82,7 +82,7 @@ def import_bundle(source: Path, *, name: str | None = None, replace: bool = Fals
         target = models / _name(name or bundle.name)
         if target.exists():
             if not replace:
-                raise InputError(f"{target}: there is a model of this name; choose another, or say to replace it")
+                raise InputError(f"{target}: there is a model of this name; choose another, or replace it (--replace)")
             target.replace(Path(scratch) / "old")
         unpacked.replace(target)
     return read_bundle(target)
