@@ -195,7 +195,10 @@ def _check_sources(config: RunConfig) -> None:
     """Say what is missing before there is a run folder; a recipe's set is made on its first use."""
     from dnalm.datasets.recipes import load_or_make
     from dnalm.model.bundle import find_bundle, read_bundle
+    from dnalm.training.pretrain import genome_file
 
+    for name in getattr(getattr(config, "pretrain", None) or config, "genomes", []):
+        genome_file(name)
     if dataset := getattr(config, "dataset", None):
         load_or_make(dataset)
     if model := getattr(config, "model", None):
