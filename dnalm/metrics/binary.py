@@ -40,7 +40,7 @@ def threshold_statistics(tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> dict
     truth_margin = (tp + fn) * (tn + fp)
     with np.errstate(divide="ignore", invalid="ignore"):
         mcc = (tp * tn - fp * fn) / (np.sqrt(product) * np.sqrt(truth_margin))
-    mcc = np.where(truth_margin > 0, np.where(product > 0, mcc, 0.0), np.nan)
+    mcc = np.where(truth_margin > 0, np.where(product > 0, np.clip(mcc, -1, 1), 0.0), np.nan)
     return {
         "accuracy": divide(tp + tn, tp + fp + fn + tn),
         "precision": divide(tp, tp + fp),
@@ -108,14 +108,10 @@ def binary_statistics(
     """
     is_positive = np.asarray(truth).astype(bool)
     if is_positive.ndim != 1 or len(is_positive) == 0:
-        raise InputError(
-            f"figures want at least one labelled sequence, found labels of shape {is_positive.shape}"
-        )
+        raise InputError(f"figures want at least one labelled sequence, found labels of shape {is_positive.shape}")
     chance = check_probability(probability, is_positive.shape)
     if unknown := set(names) - set(BINARY_FIGURES):
-        raise InputError(
-            f"no figure named {sorted(unknown)[0]}: one of {', '.join(BINARY_FIGURES)} is wanted"
-        )
+        raise InputError(f"no figure named {sorted(unknown)[0]}: one of {', '.join(BINARY_FIGURES)} is wanted")
     called = chance >= np.broadcast_to(np.asarray(threshold, dtype=np.float64), chance.shape)
     cells = np.stack(
         [
@@ -188,9 +184,7 @@ def choose_threshold(truth: ArrayLike, probability: ArrayLike, by: str = "mcc") 
     is_positive = np.asarray(truth).astype(bool)
     chance = check_probability(probability, is_positive.shape)
     if by not in THRESHOLD_CRITERIA:
-        raise InputError(
-            f"no threshold criterion named {by}: one of {', '.join(THRESHOLD_CRITERIA)} is wanted"
-        )
+        raise InputError(f"no threshold criterion named {by}: one of {', '.join(THRESHOLD_CRITERIA)} is wanted")
     if is_positive.all() or not is_positive.any():
         raise InputError("a threshold is chosen on sequences of both classes, found one class")
     values, step = np.unique(chance, return_inverse=True)

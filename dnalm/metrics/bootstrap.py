@@ -165,9 +165,7 @@ def block_bootstrap_mean(
     series = np.asarray(values, dtype=np.float64)
     n = len(series)
     if n == 0 or block < 1:
-        raise InputError(
-            f"a block bootstrap wants values and a block of at least 1, found {n} values, block {block}"
-        )
+        raise InputError(f"a block bootstrap wants values and a block of at least 1, found {n} values, block {block}")
     block = min(block, n)
     running = np.concatenate([[0.0], np.cumsum(np.concatenate([series, series[: block - 1]]))])
     block_means = (running[block:] - running[:-block]) / block

@@ -31,9 +31,7 @@ def _rates(tables: Floats) -> dict[str, Floats]:
 
 def _macro(values: Floats, present: NDArray[np.bool_]) -> Floats:
     """Mean over the classes that the resample holds; a class never called has precision 0 here."""
-    return divide(
-        np.where(present, np.nan_to_num(values), 0.0).sum(axis=1), present.sum(axis=1).astype(float)
-    )
+    return divide(np.where(present, np.nan_to_num(values), 0.0).sum(axis=1), present.sum(axis=1).astype(float))
 
 
 def multiclass_statistics(truth: ArrayLike, probability: ArrayLike, *, per_class: bool = False) -> Statistics:
@@ -53,9 +51,7 @@ def multiclass_statistics(truth: ArrayLike, probability: ArrayLike, *, per_class
         raise InputError(f"figures want at least one labelled sequence, found labels of shape {number.shape}")
     chance = check_probability(probability, (len(number), classes))
     if number.min() < 0 or number.max() >= classes:
-        raise InputError(
-            f"class numbers run from {number.min()} to {number.max()}, 0 to {classes - 1} is wanted"
-        )
+        raise InputError(f"class numbers run from {number.min()} to {number.max()}, 0 to {classes - 1} is wanted")
     called = chance.argmax(axis=1)
     cell = sp.csr_array(
         (np.ones(len(number)), (np.arange(len(number)), number * classes + called)),

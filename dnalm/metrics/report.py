@@ -81,8 +81,8 @@ def evaluate_probabilities(
 
     Returns:
         `n`, `labels`, `positive`, `threshold`, `resamples`, `figures` (name to value, low, high, n),
-        `confusion` (labels, and matrix with the truth in rows), `calibration` (see `calibration_curve`; of the called
-        class when there are several), and `per_class` (label to figures; empty for two labels).
+        `confusion` (labels, and matrix with the truth in rows), `calibration` (see `calibration_curve`;
+        of the called class when there are several), and `per_class` (label to figures; empty for two).
 
     Raises:
         InputError: for a label that the classifier does not have, or shapes that do not fit.
@@ -107,13 +107,10 @@ def evaluate_probabilities(
         per_class: dict[str, Any] = {}
     else:
         cut = None
-        figures = multiclass_metrics(
-            number, chance, labels, generator=generator, resamples=resamples, groups=groups
-        )
+        figures = multiclass_metrics(number, chance, labels, generator=generator, resamples=resamples, groups=groups)
         each = figures.pop("per_class")
         per_class = {
-            label: {name: figure.as_dict() for name, figure in of_class.items()}
-            for label, of_class in each.items()
+            label: {name: figure.as_dict() for name, figure in of_class.items()} for label, of_class in each.items()
         }
         called = chance.argmax(axis=1)
         calibration = calibration_curve(called == number, chance.max(axis=1))

@@ -119,9 +119,9 @@ def test_groups_are_drawn_whole_and_widen_the_interval():
     truth = np.ones(200, dtype=bool)
     probability = np.repeat(rng(1).random(20) < 0.6, 10) * 1.0
     alone = binary_metrics(truth, probability, threshold=0.5, generator=rng(), resamples=500)["accuracy"]
-    grouped = binary_metrics(
-        truth, probability, threshold=0.5, generator=rng(), resamples=500, groups=groups
-    )["accuracy"]
+    grouped = binary_metrics(truth, probability, threshold=0.5, generator=rng(), resamples=500, groups=groups)[
+        "accuracy"
+    ]
     assert alone.value == grouped.value
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
 
@@ -151,8 +151,7 @@ def test_resamples_of_one_class_are_left_out():
 def test_seed_decides_the_interval():
     truth, probability = rng().random(50) < 0.5, rng(1).random(50)
     first, again, other = (
-        binary_metrics(truth, probability, threshold=0.5, generator=rng(seed), resamples=100)
-        for seed in (7, 7, 8)
+        binary_metrics(truth, probability, threshold=0.5, generator=rng(seed), resamples=100) for seed in (7, 7, 8)
     )
     assert first == again
     assert first["auroc"] != other["auroc"]
@@ -247,9 +246,7 @@ def test_report_is_json_and_counts_agree():
 
 def test_report_of_several_classes():
     probability = np.eye(3)[[0, 1, 2, 1]] * 0.64 + 0.12
-    report = evaluate_probabilities(
-        ["a", "b", "c", "c"], probability, list("abc"), generator=rng(), resamples=50
-    )
+    report = evaluate_probabilities(["a", "b", "c", "c"], probability, list("abc"), generator=rng(), resamples=50)
     assert report["threshold"] is None and report["positive"] is None
     assert report["figures"]["accuracy"]["value"] == 0.75
     assert set(report["per_class"]) == {"a", "b", "c"}
