@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dnalm.alphabet import encode
+from dnalm.alphabet import encode, reverse_complement
 
 
 class MotifClassifier:
@@ -38,3 +38,12 @@ class MotifClassifier:
         seen = codes[:, self.offset : self.offset + len(self.motif)]
         share = (seen == self.motif).mean(axis=1)
         return np.stack([1 - share, share], axis=1)
+
+
+class BothStrandsClassifier(MotifClassifier):
+    """The same, and as dnalm's own it scores a window and its reverse complement in one call."""
+
+    def logits_both_strands(self, sequences):
+        both = (sequences, np.array([reverse_complement(codes) for codes in sequences]))
+        # Log-probabilities are logits too; a probability of 0 becomes 1e-9.
+        return tuple(np.log(np.maximum(self.probabilities(codes), 1e-9)).astype(np.float32) for codes in both)

@@ -2,8 +2,9 @@
 
 from dnalm.tracks.export import to_frame, write_bedgraph, write_bigwig, write_parquet, write_track, write_tsv
 from dnalm.tracks.peaks import Peak, call_peaks
-from dnalm.tracks.scan import Track, count_windows, gather, scan, site_window, window_of
+from dnalm.tracks.scan import Track, count_windows, gather, scan, window_of
 from dnalm.tracks.truth import Agreement, Match, agreement, nearest_sites
+from dnalm.tracks.windows import site_window
 
 __all__ = [
     "Agreement",

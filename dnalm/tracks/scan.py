@@ -10,23 +10,19 @@ drawn, compared and exported together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from dnalm.alphabet import UNKNOWN, Codes, reverse_complement
 from dnalm.errors import InputError
+from dnalm.tracks.windows import Progress, Scorer, Scores, shares_windows, site_windows
 
 if TYPE_CHECKING:
-    from dnalm.model import Classifier
+    from dnalm.model.predict import Classifier
     from dnalm.sequences import Record, Region
-
-Progress = Callable[[int, int], None]
-Scores = NDArray[np.float32]
 
 STRANDS = ("both", "+", "-")
 # Sites of one piece: small enough that a first picture comes early, large enough that Python costs nothing.
@@ -124,17 +120,22 @@ def scan(
     if len(record) < width:
         raise InputError(f"{record.id} has {len(record):,} bases; {model.name} needs at least {width:,}")
     total = count_windows(start, end, stride, strand)
-    scorer = _Scorer(model, column, batch_size, total, progress)
+    scorer = Scorer(model, column, batch_size, total, progress)
+    shared = strand == "both" and shares_windows(model, width, anchor, stride, PIECE_SITES // 4)
 
     def pieces() -> Iterator[Track]:
         for first in range(start, end, stride * PIECE_SITES):
             stop = min(first + stride * PIECE_SITES, end)
             sites = np.arange(first, stop, stride, dtype=np.int64)
-            scores = {
-                s: scorer.score(*_windows(record, sites, stride, width, anchor, s))
-                for s in ("+", "-")
-                if strand in ("both", s)
-            }
+            if shared:
+                forward, reverse = scorer.score_both(record, sites, stride, width, anchor)
+            else:
+                forward, reverse = (
+                    scorer.score(*site_windows(record, sites, stride, width, anchor, one))
+                    if strand in ("both", one)
+                    else None
+                    for one in ("+", "-")
+                )
             yield Track(
                 record=record.id,
                 start=first,
@@ -142,8 +143,8 @@ def scan(
                 stride=stride,
                 window=width,
                 positions=sites,
-                forward=scores.get("+"),
-                reverse=scores.get("-"),
+                forward=forward,
+                reverse=reverse,
                 model=model.name,
                 label=name,
                 record_length=len(record),
@@ -196,92 +197,6 @@ def window_of(model: Classifier, window: int | None = None) -> tuple[int, int]:
         raise InputError(f"the window is {width} bases long; it must be 1 or more")
     anchor = model.config.anchor if model.config.anchor is not None else width // 2
     return width, anchor
-
-
-def site_window(record: Record, site: int, strand: str, *, window: int, anchor: int) -> tuple[int, int, Codes]:
-    """The window that scores a site.
-
-    Args:
-        record: the sequence.
-        site: 0-based forward position.
-        strand: "+" or "-", the strand that is read.
-        window: window length in bases.
-        anchor: offset of the site in the window.
-
-    Returns:
-        `(start, end, codes)`: 0-based half-open forward coordinates, and the bases as the model read them (on
-        "-", the reverse complement), shape `(window,)`; bases beyond the ends of a linear record are unknown.
-    """
-    start = site - _lead(window, anchor, strand)
-    codes = _context(record, start, start + window)
-    return start, start + window, codes if strand == "+" else reverse_complement(codes)
-
-
-@dataclass
-class _Scorer:
-    """Feeds windows to the model in batches, leaves out those that say nothing, and reports progress."""
-
-    model: Classifier
-    column: int
-    batch_size: int
-    total: int
-    progress: Progress | None
-    done: int = 0
-
-    def score(self, windows: Codes, inside: NDArray[np.bool_]) -> Scores:
-        """Probability of each window, shape `(n,)`; nan where not `inside` or more than half unknown."""
-        scores = np.full(len(windows), np.nan, dtype=np.float32)
-        for first in range(0, len(windows), self.batch_size):
-            batch = windows[first : first + self.batch_size]
-            unknown = (batch == UNKNOWN).sum(axis=1)
-            useful = inside[first : first + self.batch_size] & (2 * unknown <= batch.shape[1])
-            if useful.any():
-                scores[first : first + len(batch)][useful] = self.model.probabilities(
-                    np.ascontiguousarray(batch[useful])
-                )[:, self.column]
-            self.done += len(batch)
-            if self.progress:
-                self.progress(self.done, self.total)
-        return scores
-
-
-def _lead(width: int, anchor: int, strand: str) -> int:
-    """Bases of a window that lie before its site on the forward strand."""
-    return anchor if strand == "+" else width - 1 - anchor
-
-
-def _windows(
-    record: Record, sites: NDArray[np.int64], stride: int, width: int, anchor: int, strand: str
-) -> tuple[Codes, NDArray[np.bool_]]:
-    """The windows of equally spaced sites, a view of one stretch of codes, and whether each fits.
-
-    Returns:
-        uint8 codes as the model reads them, shape `(sites, width)`, and bool, shape `(sites,)`.
-    """
-    starts = sites - _lead(width, anchor, strand)
-    codes = _context(record, int(starts[0]), int(starts[-1]) + width)
-    if strand == "+":
-        windows = sliding_window_view(codes, width)[::stride]
-    else:
-        # Read from the other end the last site comes first: step backwards to keep the order of positions.
-        windows = sliding_window_view(reverse_complement(codes), width)[::-1][::stride]
-    if record.circular:
-        return windows, np.ones(len(sites), dtype=bool)
-    return windows, (starts >= 0) & (starts + width <= len(record))
-
-
-def _context(record: Record, start: int, end: int) -> Codes:
-    """Bases `[start, end)`, wrapped on a circular record, unknown beyond the ends of a linear one."""
-    length = len(record)
-    if start >= 0 and end <= length:
-        return record.codes[start:end]
-    index = np.arange(start, end)
-    if record.circular:
-        return record.codes[index % length]
-    codes = np.full(end - start, UNKNOWN, dtype=np.uint8)
-    within = (index >= 0) & (index < length)
-    codes[within] = record.codes[index[within]]
-    return codes
 
 
 def _bounds(record: Record, region: Region | None) -> tuple[int, int]:

@@ -44,9 +44,7 @@ def track(forward=None, reverse=None, *, start=100, stride=1, record_length=1000
         for name, values in {"forward": forward, "reverse": reverse}.items()
     }
     end = start + stride * len(some)
-    return Track(
-        record, start, end, stride, 20, positions, **as_scores, model="toy", record_length=record_length
-    )
+    return Track(record, start, end, stride, 20, positions, **as_scores, model="toy", record_length=record_length)
 
 
 def test_peaks_are_local_maxima_over_the_threshold():

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_classifier import MotifClassifier
+from toy_classifier import BothStrandsClassifier, MotifClassifier
 
 from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region
 from dnalm.tracks import count_windows, gather, scan, site_window
 
+KINDS = st.sampled_from([MotifClassifier, BothStrandsClassifier])
 DNA = st.text(alphabet="ACGTN", min_size=25, max_size=120)
 
 
@@ -55,10 +56,12 @@ def test_no_score_where_the_window_leaves_a_linear_record():
     assert np.flatnonzero(~np.isnan(track.reverse)).tolist() == list(range(7, 28))
 
 
-@settings(max_examples=60, deadline=None)
-@given(text=DNA, stride=st.integers(1, 7), circular=st.booleans(), data=st.data())
-def test_scan_equals_the_definition(text, stride, circular, data):
-    model = MotifClassifier("CAT", window=21, anchor=13, offset=9)
+@settings(max_examples=100, deadline=None)
+@given(
+    text=DNA, stride=st.integers(1, 7), anchor=st.integers(0, 20), kind=KINDS, circular=st.booleans(), data=st.data()
+)
+def test_scan_equals_the_definition(text, stride, anchor, kind, circular, data):
+    model = kind("CAT", window=21, anchor=anchor, offset=9)
     record = Record("r", encode(text), circular=circular)
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, start + len(text) if circular else len(text)))
@@ -66,7 +69,7 @@ def test_scan_equals_the_definition(text, stride, circular, data):
     assert track.positions.tolist() == list(range(start, end, stride))
     for strand, scores in track.strands().items():
         expected = [by_hand(model, record, site, strand) for site in track.positions]
-        np.testing.assert_allclose(scores, np.array(expected, dtype=np.float32), equal_nan=True)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -103,13 +106,23 @@ def test_mostly_unknown_windows_have_no_score_and_half_unknown_ones_do():
     assert np.isnan(track.forward[11:]).all()
 
 
-def test_progress_counts_every_window_once():
+def test_a_window_that_serves_both_strands_is_scored_once():
+    # Forward site p and reverse site p + 21 - 1 - 2 * 13 = p - 6 share a window: 6 more than sites are scored.
+    model = BothStrandsClassifier(window=21, anchor=13)
+    record = Record("r", np.zeros(500, dtype=np.uint8), circular=True)
+    gather(scan(model, record, batch_size=1))
+    assert model.calls == 2 * 506
+    model.calls = 0
+    gather(scan(model, record, batch_size=1, stride=4))
+    assert model.calls == 2 * 125
+
+
+@pytest.mark.parametrize("kind", [MotifClassifier, BothStrandsClassifier])
+def test_progress_counts_every_window_once(kind):
     seen = []
     record = Record("r", encode("ACGTACGTAC" * 10))
-    model = MotifClassifier(window=20, anchor=12)
-    list(
-        scan(model, record, stride=2, batch_size=16, progress=lambda done, total: seen.append((done, total)))
-    )
+    model = kind(window=20, anchor=12)
+    list(scan(model, record, stride=2, batch_size=16, progress=lambda done, total: seen.append((done, total))))
     assert seen[-1] == (100, 100) == (count_windows(0, 100, 2), 100)
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
