@@ -29,12 +29,13 @@ def leak(dataset: Dataset, length: int = STRETCH) -> dict[str, dict[str, float]]
     Returns:
         For "valid" and "test": `shared` (how many), `of` (sequences there), `share` (nan as None when empty).
     """
-    train = dataset.codes(dataset.part("train"))
+    held = dataset.table[dataset.table["split"] != "train"]
+    hit = shared_with(dataset.codes(held), dataset.codes(dataset.part("train")), length)
     found = {}
     for part in SPLITS[1:]:
-        codes = dataset.codes(dataset.part(part))
-        shared = int(shared_with(codes, train, length).sum())
-        found[part] = {"shared": shared, "of": len(codes), "share": shared / len(codes) if codes else None}
+        rows = (held["split"] == part).to_numpy()
+        shared, of = int(hit[rows].sum()), int(rows.sum())
+        found[part] = {"shared": shared, "of": of, "share": shared / of if of else None}
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnalm.alphabet import UNKNOWN, Codes, reverse_complement
+from dnalm.datasets.stretches import among
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region
 
@@ -49,7 +50,7 @@ def place(sequences: Sequence[Codes], record: Record) -> list[list[Region]]:
     queries = [(index, "+", codes) for index, codes in enumerate(sequences)]
     queries += [(index, "-", reverse_complement(codes)) for index, codes in enumerate(sequences)]
     wanted = np.array([_numbers(np.minimum(codes[:seed], UNKNOWN - 1), seed)[0] for _, _, codes in queries])
-    hits = np.flatnonzero(np.isin(here, wanted))
+    hits = np.flatnonzero(among(here, wanted))
     hits = hits[np.argsort(here[hits], kind="stable")]
     left = np.searchsorted(here[hits], wanted, side="left")
     right = np.searchsorted(here[hits], wanted, side="right")
