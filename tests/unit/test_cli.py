@@ -170,9 +170,7 @@ def test_a_taken_port_is_one_clear_sentence(small_dashboard: Path):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        result = shell(
-            "serve", "--port", str(port), env={**os.environ, "DNALM_SHIPPED": str(small_dashboard)}
-        )
+        result = shell("serve", "--port", str(port), env={**os.environ, "DNALM_SHIPPED": str(small_dashboard)})
     assert result.returncode == 2
     assert f"port {port} on 127.0.0.1" in result.stderr
     assert "--port" in result.stderr
@@ -217,7 +215,27 @@ def test_serve_says_where_and_stops_cleanly(small_dashboard: Path, number: int):
                 time.sleep(0.1)
 
 
-def test_json_is_one_object():
-    result = shell("doctor", "--json")
-    if result.returncode == 0:
-        assert json.loads(result.stdout)["dnalm"] == "0.1.0"
+def test_doctor_reports_what_is_here(tmp_path: Path):
+    environment = {**os.environ, "DNALM_HOME": str(tmp_path / "none"), "DNALM_CHROMIUM": sys.executable}
+    result = shell("doctor", "--json", env=environment)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["dnalm"] == "0.1.0"
+    assert report["python"].startswith(".".join(map(str, sys.version_info[:3])))
+    assert report["device"].split(":")[0].split()[0] in ("cpu", "cuda", "mps")
+    assert report["cores"] >= 1
+    assert report["chromium"] == sys.executable
+    assert report["home"] == str(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_doctor_says_what_is_missing(tmp_path: Path):
+    environment = {
+        **os.environ,
+        "DNALM_CHROMIUM": str(tmp_path / "no-browser"),
+        "DNALM_DATA_MIRROR": str(tmp_path / "x"),
+    }
+    result = shell("doctor", env=environment)
+    rows = dict(line.split("\t") for line in result.stdout.splitlines())
+    assert rows["chromium"] == "not found"
+    assert rows["data_mirror"] == "not found"

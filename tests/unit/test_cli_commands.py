@@ -282,3 +282,56 @@ def test_scan_refuses_with_a_sentence(site_model: str, genome: Path, arguments: 
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_models_are_listed_and_shown(site_model: str, language_model: str):
+    listed = json.loads(run("models", "list", "--json").stdout)["models"]
+    kinds = {one["name"]: (one["kind"], one["window"]) for one in listed}
+    assert kinds["site"] == ("classifier", 10)
+    assert kinds["text"] == ("language-model", None)
+    assert run("models", "show", "site").stdout == "# site\n\nA model by hand.\n"
+    shown = json.loads(run("models", "show", "site", "--json").stdout)
+    assert (shown["config"]["labels"], shown["config"]["threshold"]) == (["other", "site"], 0.5)
+
+
+def test_models_travel(site_model: str, fasta: Path, tmp_path: Path):
+    archive = tmp_path / "site.zip"
+    assert run("models", "export", "site", "-o", archive).stdout == f"{archive}\n"
+    assert run("models", "import", archive).exit_code == 2  # the name is taken
+    assert run("models", "import", archive, "--name", "copy").exit_code == 0
+    assert run("predict", "copy", fasta).stdout == run("predict", "site", fasta).stdout
+
+
+def test_a_broken_model_is_wrong_input(site_model: str, home: Path):
+    (home / "models" / "site" / "config.json").write_text("{")
+    result = run("models", "show", "site")
+    assert result.exit_code == 2
+    assert "config.json" in result.stderr
+
+
+def test_data_lists_files_recipes_and_sets(home: Path):
+    listed = json.loads(run("data", "list", "--json").stdout)
+    names = {entry["name"] for entry in listed["catalog"]}
+    assert {"ecoli-k12", "bsubtilis-promoters"} <= names
+    assert "ecoli-promoters-150" in listed["recipes"]
+    assert listed["datasets"] == []
+    assert table(run("data", "list").stdout)[0] == ["what", "name", "title"]
+
+
+@pytest.mark.parametrize("command", ["fetch", "make", "audit"])
+def test_data_refuses_an_unknown_name(home: Path, command: str):
+    result = run("data", command, "no-such-thing")
+    assert result.exit_code == 2
+    assert "no-such-thing" in result.stderr
+
+
+def test_data_is_fetched_made_and_audited(home: Path, mirror: Path):
+    fetched = run("data", "fetch", "bsubtilis-promoters")
+    assert fetched.stdout == f"{mirror / 'promoters' / 'Bacillus_prom.fa.gz'}\n"
+    made = run("data", "make", "bsubtilis-promoters-81")
+    assert made.exit_code == 0, (made.stderr, made.exception)
+    assert Path(made.stdout.strip()) == home / "datasets" / "bsubtilis-promoters-81"
+    audit = json.loads(run("data", "audit", "bsubtilis-promoters-81", "--json").stdout)
+    assert audit["rows"] == 373 + 1000
+    assert audit["shared_stretches"]["test"]["shared"] == 0
+    assert json.loads(run("data", "list", "--json").stdout)["datasets"] == ["bsubtilis-promoters-81"]
