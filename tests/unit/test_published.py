@@ -1,0 +1,40 @@
+"""The published figures: readable, and those that the literature gives."""
+
+import pytest
+
+from dnalm.errors import InputError
+from dnalm.evaluation import published
+from dnalm.metrics.binary import BINARY_FIGURES
+
+
+def test_the_shipped_figures():
+    found = published.load()
+    rows = found.tasks["ecoli-sigma70-81"].rows
+    assert [row.figures["mcc"] for row in rows] == [0.84, 0.871]
+    assert found.sources[rows[0].source].address == "https://doi.org/10.1371/journal.pone.0171410"
+    curve = found.tasks["ecoli-promoters-150-few-labels"].rows
+    assert [row.labels for row in curve] == [20, 50, 100, 200, 500, 1000, 3000, 6791]
+    mcc = [row.figures["mcc"] for row in curve]
+    assert mcc == sorted(mcc)
+    assert mcc[-1] == found.tasks["ecoli-promoters-150"].rows[-1].figures["mcc"]
+    rows = [row for task in found.tasks.values() for row in task.rows]
+    assert {name for row in rows for name in row.figures} <= set(BINARY_FIGURES)
+
+
+ROW = "{{sources: {{}}, tasks: {{a: {{title: t, dataset: d, protocol: p, rows: [{}]}}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: {}", "field tasks"),
+        ("sources: [", "cannot be read"),
+        (ROW.format("{model: m, source: nobody, figures: {}}"), "'nobody'"),
+        (ROW.format("{model: m, source: s, figures: {mcc: 84}}"), "mcc"),
+    ],
+)
+def test_bad_files_are_refused_in_a_sentence(tmp_path, text, message):
+    path = tmp_path / "published.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        published.load(path)
