@@ -151,6 +151,9 @@ def run(
     from dnalm.training.listing import find_run, summarise
 
     path = find_run(folder)
+    if _is_helper():  # of a process that has looked already
+        _execute(path, as_json)
+        return
     found = summarise(path)
     if found.state == "running":
         raise InputError(f"{path}: runs already, as process {found.progress.get('pid')}")
@@ -209,16 +212,19 @@ def _check_sources(config: RunConfig) -> None:
 
 def _execute(folder: Path, as_json: bool) -> None:
     """Run the phase of a run folder and print its path, or how it came out."""
-    from dnalm.training.listing import summarise
-
     try:
         with _bar() as report:
             _run_phase(folder, report)
     except KeyboardInterrupt:
         say(f"interrupted; go on with `dnalm run {folder}`")
         raise typer.Exit(INTERRUPTED) from None
-    if summarise(folder).result and int(os.environ.get("LOCAL_RANK", 0)) == 0:
+    if not _is_helper():
         _print_result(folder, as_json)
+
+
+def _is_helper() -> bool:
+    """Whether this is one of several processes of a run, and not the one that writes."""
+    return int(os.environ.get("LOCAL_RANK", 0)) > 0
 
 
 def _run_phase(folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
