@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dnalm.cli.frame import Json, examples, progress, say
+from dnalm.cli.frame import Advance, Json, examples, progress, say
 from dnalm.cli.output import figure_text, print_json, print_table
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ def list_data(as_json: Json = False) -> None:
         return
     rows = [["file", name, entry.title] for name, entry in entries.items()]
     rows += [["recipe", name, "made" if name in made else "dnalm data make " + name] for name in RECIPES]
-    rows += [["dataset", name, settings().datasets / name] for name in made if name not in RECIPES]
+    rows += [["dataset", name, str(settings().datasets / name)] for name in made if name not in RECIPES]
     print_table(["what", "name", "title"], rows)
 
 
@@ -56,7 +57,7 @@ def fetch(
     paths = {}
     for name in names:
         with progress(f"fetching {name}", "bytes") as advance:
-            paths[name] = catalog.fetch(name, progress=lambda done, total, tell=advance: tell(done, total or None))
+            paths[name] = catalog.fetch(name, progress=partial(_downloaded, advance))
         if not as_json:
             typer.echo(paths[name])
     if as_json:
@@ -100,6 +101,10 @@ def audit(
         print_json(report)
     else:
         print_table(["what", "found"], list(_flat(report)))
+
+
+def _downloaded(advance: Advance, done: int, total: int) -> None:
+    advance(done, total or None)  # a size that the server does not tell comes as 0
 
 
 def _flat(report: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:

@@ -62,17 +62,17 @@ def evaluate(
     import numpy as np
 
     import dnalm
+    from dnalm.model.predict import LanguageModel
 
     loaded = dnalm.load(model)
     generator = np.random.default_rng(seed)
     report: dict[str, Any] = {"model": loaded.name, "kind": loaded.config.kind, "file": file, "seed": seed}
-    if loaded.config.kind == "language-model":
+    if isinstance(loaded, LanguageModel):
         _refuse(negatives=negatives, sequence=sequence, label=label, rename=rename, threshold=threshold)
         report |= _language_model(loaded, file, region, generator)
     else:
         _refuse(region=region)
-        columns = {"sequence": sequence, "label": label}
-        sequences = _labelled(loaded, file, negatives, split, columns)
+        sequences = _labelled(loaded, file, negatives, split, sequence, label)
         report |= _classifier(loaded, file, sequences, _renaming(rename), threshold, resamples, generator)
     _deliver(report, output, as_json)
 
@@ -89,7 +89,9 @@ def _language_model(
     """Bits per base over all records, or over one region read from a fresh state."""
     bits = model.bits_per_base(_texts(file, region), generator)
     new = model.module.tokenizer.new_bases
-    perplexity = {key: 2 ** (value * new) if key != "n" else value for key, value in bits.as_dict().items()}
+    perplexity = {
+        key: value if key == "n" or value is None else 2 ** (value * new) for key, value in bits.as_dict().items()
+    }
     return {"region": region, "figures": {"bits_per_base": bits.as_dict(), "perplexity": perplexity}}
 
 
@@ -108,7 +110,7 @@ def _texts(file: str, region: str | None) -> list[Codes]:
 
 
 def _labelled(
-    model: Classifier, file: str, negatives: str | None, split: Part, columns: dict[str, str | None]
+    model: Classifier, file: str, negatives: str | None, split: Part, sequence: str | None, label: str | None
 ) -> list[LabelledSequence]:
     """The labelled sequences of a table, of two sequence files, or of a part of a dataset."""
     from dnalm.datasets.recipes import RECIPES, load_or_make
@@ -126,7 +128,7 @@ def _labelled(
             raise InputError(f"{file}: has no sequence in its split {split.value}")
         pairs = zip(rows["id"], dataset.codes(rows), rows["label"], strict=True)
         return [LabelledSequence(id, codes, label) for id, codes, label in pairs]
-    return list(read_labelled(file, **columns))
+    return list(read_labelled(file, sequence=sequence, label=label))
 
 
 def _two_labels(model: Classifier) -> tuple[str, str]:

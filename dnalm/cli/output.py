@@ -63,7 +63,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def figure_text(figure: Any) -> str:
     """A figure for people: `0.8131 (0.7904 to 0.8360, n 830)`."""
     fields = figure.as_dict() if hasattr(figure, "as_dict") else figure
-    return f"{fields['value']:.4f} ({fields['low']:.4f} to {fields['high']:.4f}, n {fields['n']:,})"
+    if fields["value"] is None:
+        return f"unknown (n {fields['n']:,})"
+    interval = "" if fields["low"] is None else f"{fields['low']:.4f} to {fields['high']:.4f}, "
+    return f"{fields['value']:.4f} ({interval}n {fields['n']:,})"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from dnalm.cli import app
 from dnalm.cli.frame import SentenceGroup
-from dnalm.cli.output import format_of, plain, whole_file
+from dnalm.cli.output import figure_text, format_of, plain, whole_file
 from dnalm.errors import InputError, RunError
 
 runner = CliRunner()
@@ -118,6 +118,12 @@ def test_json_holds_what_json_can_hold():
         "path": "/a",
         "1": [True, None],
     }
+
+
+def test_a_figure_for_people():
+    assert figure_text({"value": 0.5, "low": 0.25, "high": 0.75, "n": 1200}) == "0.5000 (0.2500 to 0.7500, n 1,200)"
+    assert figure_text({"value": 0.5, "low": None, "high": None, "n": 3}) == "0.5000 (n 3)"
+    assert figure_text({"value": None, "low": None, "high": None, "n": 0}) == "unknown (n 0)"
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path):
