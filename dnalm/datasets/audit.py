@@ -23,11 +23,11 @@ START_CODON_AT = 100
 _SEED = 20_261_101  # the intervals' resamples; fixed, so that an audit of one dataset is always the same
 
 
-def leak(dataset: Dataset, length: int = STRETCH) -> dict[str, dict[str, float]]:
+def leak(dataset: Dataset, length: int = STRETCH) -> dict[str, dict[str, float | None]]:
     """Sequences of valid and test that share a stretch with a training sequence, on either strand.
 
     Returns:
-        For "valid" and "test": `shared` (how many), `of` (sequences there), `share` (nan as None when empty).
+        For "valid" and "test": `shared` (how many), `of` (sequences there), `share` (None when empty).
     """
     held = dataset.table[dataset.table["split"] != "train"]
     hit = shared_with(dataset.codes(held), dataset.codes(dataset.part("train")), length)

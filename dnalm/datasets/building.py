@@ -79,7 +79,8 @@ def published(files: Mapping[str, Path], generator: np.random.Generator) -> Buil
                 "label": label,
                 "split": "train",
                 "source": source,
-                "in_demo_region": any(overlaps(region, DEMO_REGION, len(genome)) for region in regions),
+                "in_demo_region": genome is not None
+                and any(overlaps(region, DEMO_REGION, len(genome)) for region in regions),
             }
         )
     notes = []

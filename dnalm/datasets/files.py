@@ -35,7 +35,7 @@ def guess_positive(labels: Iterable[str]) -> str | None:
     return None
 
 
-def _read(paths: tuple[str | Path, ...], labels: tuple[str, str] | None, columns: dict[str, str | None]) -> list:
+def _read(paths: tuple[str | Path, ...], labels: tuple[str, str] | None, columns: dict[str, Any]) -> list:
     if len(paths) == 2:
         return list(read_two_fasta(*paths, labels=labels or ("positive", "negative")))
     if len(paths) != 1:
@@ -102,7 +102,7 @@ def from_files(
     """
     if split not in SPLIT_METHODS:
         raise InputError(f"there is no split {split!r}; there are {', '.join(SPLIT_METHODS)}")
-    columns = {"sequence": sequence, "label": label, "id": id}
+    columns: dict[str, Any] = {"sequence": sequence, "label": label, "id": id}
     rows = _rows(_read(paths, labels, columns), Path(paths[0]).name if len(paths) == 1 else name, "train")
     if test_file is not None:
         rows += _test_rows(test_file, columns, {row["id"] for row in rows})
@@ -143,7 +143,7 @@ def from_files(
     return dataset
 
 
-def _test_rows(path: str | Path, columns: dict[str, str | None], known: set[str]) -> list[dict[str, Any]]:
+def _test_rows(path: str | Path, columns: dict[str, Any], known: set[str]) -> list[dict[str, Any]]:
     """The test file's rows; two tables often number alike, so an id that the first has too becomes `test:ID`."""
     rows = _rows(read_labelled(path, **columns), Path(path).name, "test")
     for row in rows:
