@@ -43,7 +43,7 @@ from dnalm.evaluation.log_odds import (
 Features = Callable[[Sequences], Floats | sp.csr_array]
 
 STACK_FOLDS = 5
-STACK_ORDERS = (3, 5)
+STACK_ORDERS = (3, 5, 9)
 WAM_PSEUDOCOUNT = 16.0
 # Standard deviations of a stacked score: wider than a one-hot column, so that it is penalised less.
 STACK_SPREAD = 3.0
@@ -97,7 +97,7 @@ def _boosting(sequences: Sequences, labels: Labels, generator: np.random.Generat
 
 
 def _stack_scores(sequences: Sequences, labels: Labels, wanted: Sequences) -> Floats:
-    """Log-odds of a weight array model and of Markov models fitted on labelled sequences: `(n wanted, 3)`."""
+    """Log-odds of a weight array model and of Markov models fitted on labelled sequences: `(n wanted, 4)`."""
     codes, read = (windows(some, "a stacked model") for some in (sequences, wanted))
     weights = wam_log_odds(wam_table(codes, labels, WAM_PSEUDOCOUNT), read).sum(axis=1)
     chains = [
@@ -131,14 +131,16 @@ def _stacked(sequences: Sequences, labels: Labels, generator: np.random.Generato
     return [lambda wanted, model=model: score(wanted, model) for model in fitted]
 
 
-# Those of the plain models whose log-odds are averaged: unlike each other, and each good alone.
+# The plain models that the average may take: unlike each other, and each good alone.
 AVERAGED = ("markov", "kmer_logistic", "stacked_wam", "gradient_boosting", "one_layer_cnn")
 # Those that read sequences of any length.
 ANY_LENGTH = ("gc_alone", "markov", "kmer_logistic", "gradient_boosting")
 
 
 def baselines(*, grouped: bool = True) -> dict[str, Fit]:
-    """Every plain model by name, the weakest first; `plain_average` is the mean of those in `AVERAGED`.
+    """Every plain model by name.
+
+    `plain_average` averages those of `AVERAGED` that the training sequences' inner folds choose.
 
     Args:
         grouped: whether the inner folds, on which strengths and thresholds are chosen, keep sequences that
@@ -157,7 +159,7 @@ def baselines(*, grouped: bool = True) -> dict[str, Fit]:
     }
     fits = {name: cross_fit(trainer, grouped=grouped) for name, trainer in trainers.items()}
     fits["one_layer_cnn"] = partial(fit_cnn, grouped=grouped)
-    fits["plain_average"] = average([fits[name] for name in AVERAGED])
+    fits["plain_average"] = average([fits[name] for name in AVERAGED], select=True)
     return fits
 
 

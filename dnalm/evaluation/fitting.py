@@ -148,11 +148,16 @@ def cross_fit(trainer: Trainer, *, folds: int = INNER_FOLDS, grouped: bool = Tru
     return fit
 
 
-def average(fits: Sequence[Fit]) -> Fit:
+def average(fits: Sequence[Fit], *, select: bool = False) -> Fit:
     """Fit several models and average their log-odds; the threshold is the averages' own, out of fold.
 
     The inner folds of each differ, which does no harm: each training sequence's average holds only models
     that had not seen it.
+
+    Args:
+        fits: what to average.
+        select: take those, and as often, as the out-of-fold likelihood of the training sequences wants (see
+            `chosen_members`); else all alike.
 
     Raises:
         InputError: for a fit whose result holds no out-of-fold probabilities (see `Fitted`).
@@ -162,6 +167,10 @@ def average(fits: Sequence[Fit]) -> Fit:
         fitted = [one(sequences, labels, generator) for one in fits]
         if not all(isinstance(one, Fitted) for one in fitted):
             raise InputError("an average wants fits that give out-of-fold probabilities")
+        members = list(range(len(fitted)))
+        if select:
+            members = chosen_members([one.out_of_fold for one in fitted], labels)
+        fitted = [fitted[member] for member in members]
         inside = average_log_odds([one.out_of_fold for one in fitted])
         return Fitted(
             lambda wanted: average_log_odds([one(wanted) for one in fitted]),
@@ -170,6 +179,34 @@ def average(fits: Sequence[Fit]) -> Fit:
         )
 
     return fit
+
+
+def chosen_members(probabilities: Sequence[Floats], labels: Labels, most: int = 10) -> list[int]:
+    """Which models to average, by greedy selection with replacement (Caruana et al. 2004).
+
+    Starting from none, the model is added that makes the average likeliest; one may be added again, which
+    weighs it more. It ends when no addition helps.
+
+    Args:
+        probabilities: out-of-fold, each `(n,)`.
+        labels: shape `(n,)`.
+        most: members at most.
+
+    Returns:
+        The members' numbers, with repeats, at least one.
+    """
+    members: list[int] = []
+    best = np.inf
+    while len(members) < most:
+        losses = [
+            _log_loss(average_log_odds([probabilities[one] for one in [*members, new]]), labels)
+            for new in range(len(probabilities))
+        ]
+        if min(losses) >= best:
+            break
+        best = min(losses)
+        members.append(int(np.argmin(losses)))
+    return members
 
 
 def average_log_odds(probabilities: Sequence[Floats]) -> Floats:

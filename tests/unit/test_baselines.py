@@ -10,7 +10,7 @@ from dnalm.alphabet import encode
 from dnalm.datasets.splits import grouped_folds
 from dnalm.errors import InputError
 from dnalm.evaluation import baselines, features
-from dnalm.evaluation.fitting import average, average_log_odds, inner_folds
+from dnalm.evaluation.fitting import average, average_log_odds, chosen_members, inner_folds
 from dnalm.evaluation.folds import run_folds
 from dnalm.evaluation.log_odds import markov_log_odds, score_markov, train_pwm, wam_log_odds, wam_table
 
@@ -167,6 +167,14 @@ def test_cnn_leaves_the_global_generator_alone():
 
 def test_average_of_log_odds():
     assert average_log_odds([np.array([0.5, 0.9]), np.array([0.5, 0.1])]) == pytest.approx([0.5, 0.5])
+
+
+def test_selection_takes_the_good_and_leaves_the_useless():
+    truth = rng(7).random(500) < 0.5
+    good = [np.clip(0.5 + 0.25 * (truth - 0.5) + 0.2 * rng(seed).normal(size=500), 0.01, 0.99) for seed in (8, 9)]
+    members = chosen_members([rng(10).random(500), *good], truth)
+    assert set(members) == {1, 2}
+    assert chosen_members([truth * 0.98 + 0.01], truth) == [0]
 
 
 def test_average_uses_its_own_threshold():
