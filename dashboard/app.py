@@ -1,0 +1,48 @@
+"""The dashboard as one web application: Streamlit's pages beside routes of our own.
+
+`dnalm serve` starts it with `streamlit run`; any ASGI server does too: `uvicorn dashboard.app:app`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+# Torch's threads wait for each other by spinning unless they are told not to; on a server that others use too, that
+# makes scoring up to 25 times slower. Read when torch is first imported, which is after this.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+HERE = Path(__file__).resolve().parent
+# Streamlit puts the script's own folder on the path; the package `dashboard` is found from the one above.
+if str(HERE.parent) not in sys.path:
+    sys.path.insert(0, str(HERE.parent))
+
+
+async def health(request: Request) -> JSONResponse:
+    """Say that the server answers, which dnalm it is, and how many models it can offer."""
+    from dnalm.model.bundle import list_bundles
+
+    return JSONResponse({"status": "ok", "version": version("dnalm"), "models": len(list_bundles())})
+
+
+@asynccontextmanager
+async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Load what the first page needs while nobody is waiting: torch alone takes seconds to import."""
+    from dashboard.resources import warm_up
+
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    yield {}
+
+
+app = st.App(HERE / "main.py", routes=[Route("/healthz", health)], lifespan=warmed)

@@ -1,0 +1,1 @@
+"""Plotly figures and drawn text from dnalm's results; no computing."""

@@ -1,0 +1,90 @@
+"""The figures of a model's `metrics.json`, found and written for people: value, 95 % interval, how many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+TITLES = {
+    "mcc": "MCC",
+    "accuracy": "Accuracy",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "precision": "Precision",
+    "recall": "Sensitivity (recall)",
+    "specificity": "Specificity",
+    "f1": "F1",
+    "brier": "Brier score",
+    "bits_per_base": "Bits per base",
+    "perplexity": "Perplexity",
+}
+# What a card shows first, of those that a model has.
+HEADLINE = ("bits_per_base", "mcc", "accuracy", "auroc")
+# A figure on what the model was chosen by says less than one on what it never saw.
+_PREFERRED = ("test", "held", "cross", "fold", "valid")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One figure: `where` names the part of `metrics.json` it stands in, outermost first."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int | None
+    where: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return TITLES.get(self.name, self.name.replace("_", " "))
+
+    def __str__(self) -> str:
+        """Value and interval: `0.812 (95 % 0.764 to 0.858)`."""
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} (95 % {self.low:.3f} to {self.high:.3f})"
+
+
+def all_figures(metrics: dict[str, Any]) -> list[Shown]:
+    """Every figure in a model's metrics, in their order."""
+    return list(_walk(metrics, ()))
+
+
+def headline(metrics: dict[str, Any], most: int = 3) -> list[Shown]:
+    """The figures that a card shows: of each kind the one on what the model saw least of."""
+    found = all_figures(metrics)
+    chosen = []
+    for name in HEADLINE:
+        same = [figure for figure in found if figure.name == name]
+        if same:
+            chosen.append(min(same, key=lambda figure: (_rank(figure.where), len(figure.where))))
+    return chosen[:most]
+
+
+def _rank(where: tuple[str, ...]) -> int:
+    text = " ".join(where).lower()
+    return next((rank for rank, word in enumerate(_PREFERRED) if word in text), len(_PREFERRED))
+
+
+def _walk(node: Any, where: tuple[str, ...]) -> Iterator[Shown]:
+    if not isinstance(node, dict):
+        return
+    for name, value in node.items():
+        if isinstance(value, dict) and isinstance(value.get("value"), int | float):
+            yield Shown(
+                str(name),
+                float(value["value"]),
+                _number(value.get("low")),
+                _number(value.get("high")),
+                int(value["n"]) if isinstance(value.get("n"), int | float) else None,
+                where,
+            )
+        else:
+            yield from _walk(value, (*where, str(name)))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,28 @@
+"""The script that Streamlit runs for each page: the navigation, which follows the work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+
+st.set_page_config(page_title="dnalm", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+
+HOME = st.Page("views/home.py", title="Home", icon=":material/home:", default=True)
+LONG_SEQUENCES = st.Page(
+    "views/long_sequences.py",
+    title="Long sequences",
+    icon=":material/monitoring:",
+    url_path="long-sequences",
+)
+
+# Streamlit leaves a hand's breadth above the title; the picture should stand on the first screen.
+st.html("<style>.stMainBlockContainer{padding-top:4rem}</style>")
+
+# On top: the pictures want the width that a sidebar takes.
+st.navigation({"": [HOME], "Scan": [LONG_SEQUENCES]}, position="top").run()

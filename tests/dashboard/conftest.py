@@ -1,0 +1,46 @@
+"""Pages run in this process by Streamlit's AppTest, over a small installation of their own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+import toy_house
+
+from dnalm.settings import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The installation's folder: a genome with six promoters and a model that knows them."""
+    torch.set_num_threads(1)
+    return toy_house.build(tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.fixture
+def house(built, tmp_path, monkeypatch):
+    """Make this process use the small installation and a home of the test's own."""
+    monkeypatch.setenv("DNALM_SHIPPED", str(built))
+    monkeypatch.setenv("DNALM_HOME", str(tmp_path / "home"))
+    settings.cache_clear()
+    st.cache_data.clear()
+    yield built
+    settings.cache_clear()
+
+
+@pytest.fixture
+def empty_house(tmp_path, monkeypatch):
+    """An installation with a genome and no model."""
+    folder = toy_house.build(tmp_path / "shipped", models=False)
+    monkeypatch.setenv("DNALM_SHIPPED", str(folder))
+    monkeypatch.setenv("DNALM_HOME", str(tmp_path / "home"))
+    settings.cache_clear()
+    yield folder
+    settings.cache_clear()

@@ -1,0 +1,61 @@
+"""The address is the state: what is written in it is read back, and what cannot be read is said."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.figures import headline
+from dashboard.state import Place, ScanState, parse_place, read_state
+from dnalm.sequences import Region
+
+
+def test_a_full_address_is_read():
+    state, problems = read_state(
+        {
+            "model": "m",
+            "sequence": "ecoli",
+            "region": "NC_1.2:1,001-2,000",
+            "stride": "5",
+            "strand": "reverse",
+            "threshold": "0.25",
+            "known": "tss",
+            "peak": "1500-reverse",
+        }
+    )
+    assert problems == []
+    region = Region("NC_1.2", 1000, 2000)
+    assert state == ScanState("m", "ecoli", region, 5, "reverse", 0.25, "tss", Place(1499, "-"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("region", "somewhere", "is not a region"),
+        ("region", "chr:9-3", "is not a region"),
+        ("stride", "3", "one of 1, 2, 5"),
+        ("strand", "+", "one of both, forward, reverse"),
+        ("threshold", "1.5", "a probability, 0 to 1"),
+        ("threshold", "nan", "a probability, 0 to 1"),
+        ("peak", "0-forward", "1-based position"),
+    ],
+)
+def test_what_cannot_be_read_has_its_default_and_a_sentence(name, text, words):
+    state, (problem,) = read_state({name: text})
+    assert state == ScanState()
+    assert problem.startswith(f"The address says {name}={text}: ")
+    assert words in problem
+
+
+@given(st.integers(0, 10**11), st.sampled_from("+-"))
+def test_a_place_survives_the_address(position, strand):
+    assert parse_place(str(Place(position, strand))) == Place(position, strand)
+
+
+def test_the_headline_is_the_figure_on_what_the_model_saw_least_of():
+    figure = {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}
+    metrics = {"valid": {"mcc": figure}, "test": {"mcc": figure | {"value": 0.7}, "recall": figure}, "seconds": 3}
+    (shown,) = headline(metrics)
+    assert (shown.title, shown.where, str(shown)) == ("MCC", ("test",), "0.700 (95 % 0.800 to 1.000)")
+    assert headline({}) == []
