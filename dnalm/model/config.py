@@ -48,10 +48,10 @@ class EncoderConfig(Checked):
         widths = [self.embedding] + [self.hidden] * (self.layers - 1) + [self.output_size]
         return list(pairwise(widths))
 
-    def scaled_dropout(self, factor: float) -> EncoderConfig:
-        """The same encoder with every dropout rate multiplied, ULMFiT's `drop_mult`."""
-        rates = {name: min(getattr(self, name) * factor, 0.95) for name in type(self).model_fields if "dropout" in name}
-        return self.model_copy(update=rates)
+    def with_dropout(self, factor: float) -> EncoderConfig:
+        """The same encoder with the published dropout rates times `factor`, ULMFiT's `drop_mult`."""
+        fields = {name: field for name, field in type(self).model_fields.items() if name.endswith("dropout")}
+        return self.model_copy(update={name: min(field.default * factor, 0.95) for name, field in fields.items()})
 
 
 PRESETS: dict[str, EncoderConfig] = {

@@ -87,3 +87,71 @@ def _references(metrics: dict[str, Any]) -> list[str]:
     for name, figure in metrics.get("references", {}).items():
         rows.append(f"| {name} | {figure_text(figure, 4)} | the same |")
     return rows
+
+
+def finetuned_card(config: BundleConfig, metrics: dict[str, Any], document: dict[str, Any]) -> str:
+    """The card of a fine-tuned language model."""
+    figures = metrics["figures"]
+    lines = [f"# {config.name}", "", f"{config.description}.", "", "## Measured", ""]
+    if figures:
+        lines += [
+            "| bits per base | value [95 % interval] | on |",
+            "|---|---|---|",
+            f"| before | {figure_text(figures['bits_per_base_before'], 4)} | {metrics['split']} |",
+            f"| after | {figure_text(figures['bits_per_base'], 4)} | the same |",
+            "",
+            "The weights kept are those of the epoch that did best on these sequences.",
+        ]
+    else:
+        lines.append("The dataset has no validation sequences, so nothing was measured.")
+    parents = [f"Parent: {parent}" for parent in config.parents]
+    return "\n".join(
+        [*lines, "", *parents, "", "## Make it again", "", _command(document), "", _versions(document), ""]
+    )
+
+
+def classifier_card(config: BundleConfig, metrics: dict[str, Any], document: dict[str, Any]) -> str:
+    """The card of a classifier."""
+    data, test = document["data"], metrics["test"]
+    lines = [
+        f"# {config.name}",
+        "",
+        f"{config.description}.",
+        "",
+        f"Labels: {', '.join(config.labels)}"
+        + (f"; a probability is that of **{config.positive}**" if config.positive else "")
+        + ".",
+        "",
+        "## Measured",
+        "",
+        f"On {test['n']} test sequences of {data['dataset']} ({data['split']} split). Intervals are 95 % bootstraps"
+        " over groups of sequences that share a stretch of 20 bases.",
+        "",
+        "| figure | value [95 % interval] |",
+        "|---|---|",
+        *[f"| {name} | {figure_text(figure)} |" for name, figure in test["figures"].items()],
+    ]
+    if config.threshold is not None:
+        lines += [
+            "",
+            f"Called {config.positive} from a probability of {config.threshold:.3f} up,"
+            f" chosen {metrics['threshold_from']}.",
+        ]
+    lines += ["", "## Made of", ""]
+    for member in config.members:
+        encoder, strands = member.encoder, "both strands" if member.both_strands else "one strand"
+        lines.append(
+            f"- head `{member.head.kind}` on {encoder.k}-mers at stride {encoder.stride},"
+            f" hidden {encoder.hidden}, {strands}"
+        )
+    lines += ["", *[f"Parent: {parent}" for parent in config.parents]]
+    lines += [
+        "",
+        "## Data",
+        "",
+        f"{data['train']} training and {data['valid']} validation sequences of `{data['dataset']}`,"
+        f" table SHA-256 {data['sha256'][:16]}…",
+    ]
+    lines += [*[f"- {note}" for note in data.get("notes", [])]]
+    lines += ["", "## Make it again", "", _command(document), "", f"Versions: {_versions(document)}.", ""]
+    return "\n".join(lines)

@@ -56,7 +56,9 @@ class PretrainConfig(RunConfig):
     head: Literal["continuation", "vocabulary"] | None = Field(
         None, description="what is predicted: the new bases (small's), or one of all k-mers (seed's)"
     )
-    dropout: float | None = Field(None, ge=0, le=2, description="factor on all dropout rates; none: the preset's")
+    dropout: float | None = Field(
+        None, ge=0, le=2, description="factor on the published dropout rates; none: the preset's"
+    )
     held_out: float = Field(0.1, ge=0, lt=1, description="last share of each genome's text that is not trained on")
     held_out_records: list[str] = Field(default_factory=list, description="records kept out whole, instead of a share")
     exclude: list[str] = Field(default_factory=list, description="regions cut out of the text, as RECORD:START-END")
@@ -86,8 +88,10 @@ class PretrainConfig(RunConfig):
     def resolved_encoder(self) -> EncoderConfig:
         """The sizes: the preset's unless given; `small` trains without dropout, since it underfits any genome."""
         encoder = self.encoder or PRESETS[self.preset]
+        if self.dropout is None and self.encoder is not None:
+            return encoder
         factor = self.dropout if self.dropout is not None else (0.0 if self.preset == "small" else 1.0)
-        return encoder.scaled_dropout(factor)
+        return encoder.with_dropout(factor)
 
     def resolved_head(self) -> Literal["continuation", "vocabulary"]:
         """The head: the one given, else the preset's."""
@@ -101,7 +105,7 @@ class FinetuneConfig(RunConfig):
     model: str = Field(description="a language model: its name, or its folder")
     dataset: str = Field(description="a labelled set: its name, or its folder; labels are not used")
     fold: int | None = Field(None, ge=0, description="fold of the set's k-fold split that is kept out")
-    dropout: float = Field(0.3, ge=0, le=2, description="factor on all dropout rates")
+    dropout: float = Field(0.3, ge=0, le=2, description="factor on the published dropout rates")
     epochs: int = Field(3, ge=1, le=1000)
     batch_size: int = Field(64, ge=1)
     both_strands: bool = Field(True, description="read each sequence and its reverse complement")
@@ -122,7 +126,7 @@ class TrainConfig(RunConfig):
     reverse_complement_augmentation: bool = Field(
         False, description="train on either strand at random: for classes that have no strand"
     )
-    dropout: float = Field(0.5, ge=0, le=2, description="factor on the encoder's dropout rates")
+    dropout: float = Field(0.5, ge=0, le=2, description="factor on the published dropout rates of the encoder")
     epochs_frozen: int = Field(2, ge=0, le=1000, description="epochs of each stage of gradual unfreezing")
     epochs: int = Field(8, ge=0, le=1000, description="most epochs with everything unfrozen")
     patience: int = Field(3, ge=1, description="epochs without a better validation loss before it stops")

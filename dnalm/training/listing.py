@@ -43,6 +43,11 @@ class RunSummary:
         return self.folder.name
 
     @property
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """What was measured: on held-out text, or on the test sequences; empty while there is nothing."""
+        return self.result.get("figures") or (self.result.get("test") or {}).get("figures") or {}
+
+    @property
     def updated(self) -> str:
         """When the run last said how far it is, ISO 8601; empty before the first time."""
         when = self.progress.get("updated")

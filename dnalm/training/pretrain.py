@@ -59,7 +59,7 @@ def pretrain(config: PretrainConfig, path: Path, progress: Progress | None = Non
         InputError: a genome, record or region is not there, or too short.
         RunError: the run cannot go on.
     """
-    run = RunFolder(path) if (path / "config.yaml").exists() else RunFolder.create(path, config.model_dump(mode="json"))
+    run = RunFolder.open_or_create(path, config.model_dump(mode="json"))
     with run.failing_plainly():
         return _pretrain(config, run, progress)
 

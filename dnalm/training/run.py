@@ -93,6 +93,20 @@ class RunFolder:
         write_whole(path / "config.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
         return run
 
+    @classmethod
+    def open_or_create(cls, path: Path, config: dict[str, Any]) -> RunFolder:
+        """The run folder at `path`, or a new one there.
+
+        Raises:
+            InputError: the run there was told something else.
+        """
+        if not (path / "config.yaml").exists():
+            return cls.create(path, config)
+        run = cls(path)
+        if run.document()["config"] != config:
+            raise InputError(f"{path}: the run there has another configuration; name another folder")
+        return run
+
     def document(self) -> dict[str, Any]:
         """All of `config.yaml`.
 
