@@ -48,6 +48,7 @@ def evaluate(
         list[str] | None,
         typer.Option(help="A label of the file, as the model calls it: 1=promoter; repeatable."),
     ] = None,
+    allow_duplicates: Annotated[bool, typer.Option("--allow-duplicates", help="Let ids repeat.")] = False,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Else the model's own.")] = None,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples behind the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
@@ -72,7 +73,7 @@ def evaluate(
         report |= _language_model(loaded, file, region, generator)
     else:
         _refuse(region=region)
-        sequences = _labelled(loaded, file, negatives, split, sequence, label)
+        sequences = _labelled(loaded, file, negatives, split, sequence, label, allow_duplicates)
         report |= _classifier(loaded, file, sequences, _renaming(rename), threshold, resamples, generator)
     _deliver(report, output, as_json)
 
@@ -110,7 +111,13 @@ def _texts(file: str, region: str | None) -> list[Codes]:
 
 
 def _labelled(
-    model: Classifier, file: str, negatives: str | None, split: Part, sequence: str | None, label: str | None
+    model: Classifier,
+    file: str,
+    negatives: str | None,
+    split: Part,
+    sequence: str | None,
+    label: str | None,
+    allow_duplicates: bool,
 ) -> list[LabelledSequence]:
     """The labelled sequences of a table, of two sequence files, or of a part of a dataset."""
     from dnalm.datasets.recipes import RECIPES, load_or_make
@@ -118,7 +125,7 @@ def _labelled(
     from dnalm.settings import settings
 
     if negatives is not None:
-        return list(read_two_fasta(file, negatives, _two_labels(model)))
+        return list(read_two_fasta(file, negatives, _two_labels(model), allow_duplicates=allow_duplicates))
     path = Path(file)
     named = len(path.parts) == 1 and (file in RECIPES or (settings().datasets / file).is_dir())
     if path.is_dir() or (named and not path.exists()):
@@ -128,7 +135,7 @@ def _labelled(
             raise InputError(f"{file}: has no sequence in its split {split.value}")
         pairs = zip(rows["id"], dataset.codes(rows), rows["label"], strict=True)
         return [LabelledSequence(id, codes, label) for id, codes, label in pairs]
-    return list(read_labelled(file, sequence=sequence, label=label))
+    return list(read_labelled(file, sequence=sequence, label=label, allow_duplicates=allow_duplicates))
 
 
 def _two_labels(model: Classifier) -> tuple[str, str]:
@@ -159,6 +166,7 @@ def _classifier(
 ) -> dict[str, Any]:
     import numpy as np
 
+    from dnalm.datasets.splits import stretch_groups
     from dnalm.metrics import evaluate_probabilities
 
     truth = [names.get(str(one.label), str(one.label)) for one in sequences]
@@ -183,6 +191,8 @@ def _classifier(
         threshold if threshold is not None else model.config.threshold,
         generator=generator,
         resamples=resamples,
+        # Near-copies are drawn together, as in the figures of a run: they do not count as so many observations.
+        groups=stretch_groups([one.codes for one in sequences]),
     )
 
 

@@ -48,6 +48,7 @@ def predict(
     all_classes: Annotated[bool, typer.Option("--all-classes", help="A column more for each class.")] = False,
     sequence: Annotated[str | None, typer.Option(help="The table's column with the sequences.")] = None,
     id: Annotated[str | None, typer.Option("--id", help="The table's column with ids.")] = None,
+    allow_duplicates: Annotated[bool, typer.Option("--allow-duplicates", help="Let ids repeat.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Sequences read by the model at a time.")] = 256,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +62,8 @@ def predict(
 
     kind = format_of(output, format, FORMATS, "tsv")
     classifier = classifier_of(dnalm.load(model), model)
-    sequences = (check_length(classifier, file, one) for one in read_any(file, sequence=sequence, id=id))
+    found = read_any(file, sequence=sequence, id=id, allow_duplicates=allow_duplicates)
+    sequences = (check_length(classifier, file, one) for one in found)
     seen: Counter[str] = Counter()
     collected: list[Row] = []
     with _writer(output, kind, _columns(classifier, all_classes), collected if as_json else None) as write:

@@ -56,7 +56,7 @@ def show(run: Run, as_json: Json = False) -> None:
         if found.state not in ("succeeded", "running") and found.progress.get("error")
         else []
     )
-    rows += [(name, figure_text(figure)) for name, figure in (found.result.get("figures") or {}).items()]
+    rows += [(name, figure_text(figure)) for name, figure in found.figures.items()]
     print_table(["what", "value"], rows)
     typer.echo(yaml.safe_dump(RunFolder(folder).document()["config"], sort_keys=False, allow_unicode=True).rstrip())
 

@@ -168,7 +168,9 @@ def _covers(track: Track, site: Site) -> bool:
 
 def _sentence(row: dict[str, Any], threshold: float) -> str:
     text = f"{row['record']}:{row['start']:,}-{row['end']:,}: {row['calls']:,} peaks at or above {threshold:.3g}"
-    if "agreement" in row:
+    if "agreement" in row and not row["agreement"]["known"]:
+        text += "; no known site lies there"
+    elif "agreement" in row:
         found = row["agreement"]
         text += (
             f"; {found['found']:,} of {found['known']:,} known sites have a peak within {found['tolerance']} bases, "

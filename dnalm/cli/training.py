@@ -20,7 +20,6 @@ from dnalm.errors import InputError
 if TYPE_CHECKING:
     from dnalm.training.config import RunConfig
 
-DEFAULT_GENOME = "ecoli-k12"
 THREE_PHASE_EPOCHS = 3
 """Epochs of phase 2 where one command does all three phases."""
 
@@ -106,7 +105,7 @@ def train(
     preset: Preset = None,
     minutes: Minutes = None,
     genome: Annotated[
-        list[str] | None, typer.Option(help="Genome to pre-train on; repeatable. Else ecoli-k12.")
+        list[str] | None, typer.Option(help="Genome to pre-train on; repeatable. Else the set's own.")
     ] = None,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="A random encoder, for comparison.")] = False,
     finetune_epochs: Annotated[int | None, typer.Option(min=0, help="Epochs of phase 2; 0 leaves it out.")] = None,
@@ -136,10 +135,15 @@ def train(
         **{"class_weights": class_weights, "pretrain.preset": preset, "pretrain.minutes": minutes},
         **{"pretrain.genomes": genome, **_common(name, seed, device, devices, threads)},
     }
-    if model is None and not from_scratch and config is None:
-        options["pretrain.genomes"] = genome or [DEFAULT_GENOME]
-        if finetune_epochs is None:
-            options["finetune_epochs"] = THREE_PHASE_EPOCHS
+    if model is not None or from_scratch:
+        if preset or minutes or genome:
+            raise InputError("--preset, --minutes and --genome are of pre-training; --model and --from-scratch do none")
+    elif config is None:
+        options["pretrain.genomes"] = genome or _genomes_of(dataset)
+        options |= {
+            f"pretrain.{field}": value for field, value in _common(None, seed, device, devices, threads).items()
+        }
+        options["finetune_epochs"] = THREE_PHASE_EPOCHS if finetune_epochs is None else finetune_epochs
     _start(build(TrainConfig, options, config, sets or ()), home, as_json)
 
 
@@ -162,6 +166,17 @@ def run(
         _print_result(path, as_json)
         return
     _execute(path, as_json)
+
+
+def _genomes_of(dataset: str | None) -> list[str] | None:
+    """The genomes that a labelled set was cut from, for pre-training; else E. coli's."""
+    from dnalm.datasets.recipes import load_or_make
+    from dnalm.training.classify import DEFAULT_GENOMES
+
+    if dataset is None:
+        return None
+    sources = load_or_make(dataset).info.get("sources", [])
+    return [source["name"] for source in sources if source.get("role") == "genome"] or DEFAULT_GENOMES
 
 
 def _common(
@@ -247,7 +262,7 @@ def _run_phase(folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
 
         finetune(config, folder, report)
     else:
-        from dnalm.training.train import train
+        from dnalm.training.classify import train
 
         train(config, folder, report)
 
@@ -282,6 +297,6 @@ def _print_result(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"run": found.folder, "phase": found.phase, "state": found.state, "result": found.result})
         return
-    for name, figure in (found.result.get("figures") or {}).items():
+    for name, figure in found.figures.items():
         say(f"{name} {figure_text(figure)}")
     typer.echo(folder)

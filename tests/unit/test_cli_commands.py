@@ -140,6 +140,14 @@ def test_a_wrong_length_names_the_record_and_leaves_no_file(site_model: str, tmp
     assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "long.fa"]
 
 
+def test_repeated_ids_are_refused_unless_allowed(site_model: str, tmp_path: Path):
+    path = tmp_path / "twice.fa"
+    path.write_text(">a\nAAAATAAAAA\n>a\nAAAAAAAAAA\n")
+    assert run("predict", site_model, path).exit_code == 2
+    result = run("predict", site_model, path, "--allow-duplicates")
+    assert [row[4] for row in table(result.stdout)[1:]] == ["site", "other"]
+
+
 def test_a_language_model_does_not_predict(language_model: str, fasta: Path):
     result = run("predict", language_model, fasta)
     assert result.exit_code == 2

@@ -100,6 +100,33 @@ def test_pretrain_prints_its_run_folder(home: Path, genome: Path):
     assert json.loads(measured.stdout)["figures"]["bits_per_base"]["n"] > 39_000
 
 
+def test_train_does_all_three_phases(home: Path, mirror: Path):
+    tiny = ["--set", "pretrain.encoder.hidden=8", "--set", "pretrain.encoder.embedding=4", "--set", "pretrain.steps=4"]
+    quick = ["--finetune-epochs", 1, "--head", "wide", "--threads", 1, "--name", "three"]
+    result = run("train", "--dataset", "bsubtilis-promoters-81", "--preset", "small", *tiny, *quick)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert "mcc" in result.stderr
+    folder = Path(result.stdout.strip())
+    for phase in ("pretrain", "finetune", "."):
+        assert (folder / phase / "bundle" / "model.safetensors").is_file()
+        assert (folder / phase / "result.json").is_file()
+
+    sequences = mirror / "promoters" / "Bacillus_prom.fa.gz"
+    calls = run("predict", folder, sequences, "--allow-duplicates")
+    assert calls.exit_code == 0, (calls.stderr, calls.exception)
+    assert len(calls.stdout.splitlines()) == 1 + 373
+    report = json.loads(run("evaluate", folder, "bsubtilis-promoters-81", "--json").stdout)
+    stated = summarise(folder).figures
+    assert report["figures"]["mcc"]["value"] == pytest.approx(stated["mcc"]["value"])
+
+
+@pytest.mark.parametrize("start", [["--model", "x"], ["--from-scratch"]], ids=" ".join)
+def test_options_of_pretraining_need_pretraining(home: Path, start: list[str]):
+    result = run("train", "--dataset", "bsubtilis-promoters-81", "--minutes", 3, *start)
+    assert result.exit_code == 2
+    assert "of pre-training" in result.stderr
+
+
 def test_home_moves_everything(home: Path, genome: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DNALM_HOME", str(home))  # so that what the command sets is put back
     result = run("pretrain", genome, "--steps", 2, "--home", tmp_path / "elsewhere", "--json", *SMALL)
