@@ -193,3 +193,8 @@ def links(page: Path) -> list[str]:
 def test_every_link_between_pages_leads_somewhere(page: Path):
     missing = [link for link in links(page) if not (page.parent / link).exists()]
     assert not missing, f"{page.name}: {missing}"
+
+
+def test_the_index_leads_to_every_page():
+    listed = set(links(ROOT / "docs" / "index.md"))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= listed
