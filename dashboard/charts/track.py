@@ -17,10 +17,9 @@ from dnalm.tracks.picture import arrow, shown_at, shown_gene
 if TYPE_CHECKING:
     from dnalm.annotation import Gene, Site
 
-# Points of a strand's line above which plotly draws with WebGL: SVG keeps one node a line but a long path is slow.
-MOST_SVG_POINTS = 20_000
-# Points above which neighbours are drawn as their highest: more than a screen has columns, few enough to send.
-MOST_POINTS = 120_000
+# Points of a strand above which neighbours are drawn as their highest. Plotly leaves out what no pixel shows, so
+# that SVG carries this many, and unlike WebGL draws filled curves under the marks in every browser.
+MOST_POINTS = 60_000
 NAMES = {"+": "Forward strand", "-": "Reverse strand"}
 
 
@@ -50,14 +49,16 @@ def track_figure(
     rows = 2 if genes else 1
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.84, 0.16][:rows])
     shown = _shown_sites(track, sites)
+    # Of traces equally near the pointer plotly takes the first: peaks and known starts come before the lines that
+    # they lie on, and `zorder` draws them over these.
+    _peaks(figure, track, peaks, colours)
+    _marks(figure, shown, sites_name, colours)
     _stems(figure, shown, colours)
     for strand, scores in track.strands().items():
         _line(figure, track, strand, scores, colours)
     for side in [1 if strand == "+" else -1 for strand in track.strands()]:
         line = {"color": colours.quiet, "width": 1, "dash": "dash"}
         figure.add_hline(y=side * threshold, line=line, row=1, col=1)
-    _marks(figure, shown, sites_name, colours)
-    _peaks(figure, track, peaks, colours)
     if place is not None and (at := shown_at(place.position, track)) is not None:
         figure.add_vline(x=at + 1, line={"color": colours.text, "width": 1, "dash": "dot"}, row=1, col=1)
     if genes:
@@ -69,10 +70,9 @@ def track_figure(
 def _line(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, colours: Look) -> None:
     side = 1 if strand == "+" else -1
     x, y = _thinned(track.positions + 1, scores)
-    kind = go.Scattergl if len(x) > MOST_SVG_POINTS else go.Scatter
     colour = colours.forward if strand == "+" else colours.reverse
     figure.add_trace(
-        kind(
+        go.Scatter(
             x=x,
             y=side * y,
             customdata=y,
@@ -80,6 +80,7 @@ def _line(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, colo
             line={"color": colour, "width": 1.2},
             fill="tozeroy",
             name=NAMES[strand],
+            legendrank=1,
             hovertemplate=f"%{{x:,}} ({strand})<br>probability %{{customdata:.3f}}<extra></extra>",
         ),
         row=1,
@@ -147,6 +148,7 @@ def _marks(figure: go.Figure, shown: _Shown, name: str, colours: Look) -> None:
             customdata=[[str(Place(site.position, site.strand)), text(site.name)] for _, _, site in shown],
             hovertemplate="%{customdata[1]} known start at %{x:,}<extra></extra>",
             unselected={"marker": {"opacity": 1}},
+            zorder=2,
         ),
         row=1,
         col=1,
@@ -170,6 +172,7 @@ def _peaks(figure: go.Figure, track: Track, peaks: Sequence[Peak], colours: Look
             customdata=[[str(Place(peak.position, peak.strand)), peak.probability] for _, peak in shown],
             hovertemplate="peak at %{x:,}, probability %{customdata[1]:.3f}<br>click for its sequence<extra></extra>",
             unselected={"marker": {"opacity": 1}},
+            zorder=2,
         ),
         row=1,
         col=1,

@@ -56,7 +56,7 @@ def test_the_picture_is_drawn_without_errors_and_asks_no_other_server(page, addr
 
 def test_a_click_on_a_peak_shows_its_sequence_and_the_link_shows_it_again(page, address, chromium):
     opened(page, address, f"?stride=1&region={REGION.replace(',', '')}")
-    page.locator(".scatterlayer .points path.point").last.click(force=True)
+    page.locator(".points path.point").first.click(force=True)
     page.wait_for_url(re.compile("peak=9001-forward"))
     settled(page)
     page.get_by_role("heading", name="The sequence at 9,001, forward strand").wait_for()
@@ -77,7 +77,7 @@ def test_moving_the_threshold_changes_the_address_and_a_reload_keeps_it(page, ad
     page.reload()
     page.wait_for_selector(CHART)
     assert "threshold=0.75" in page.url
-    assert page.get_by_role("slider", name="Threshold (probability)").get_attribute("aria-valuenow") == "0.75"
+    assert page.get_by_role("slider", name="Threshold (probability)").input_value() == "0.75"
 
 
 @pytest.mark.parametrize(
