@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -243,10 +244,13 @@ def _folders() -> list[Path]:
 
 def warm_up() -> None:
     """Load what the first page will ask for; what fails here will be said on the page itself."""
+    import_module("dashboard.charts.track")
+    annotations = import_module("dashboard.annotations")
     try:
         for bundle in classifiers()[:1]:
             model(bundle)
         for sequence in sequences()[:1]:
             records(sequence.path)
+            annotations.genes(sequence)
     except (InputError, OSError):
         return

@@ -39,6 +39,15 @@ def remember(parameter: str, *, default: str | None = None, clears: Sequence[str
         st.query_params[parameter] = value
 
 
+def _put(parameter: str, value: Any) -> None:
+    """Give a widget the address's value, only where it has another.
+
+    A value that is put takes back what the person does in the same moment.
+    """
+    if st.session_state.get(f"scan_{parameter}") != value:
+        st.session_state[f"scan_{parameter}"] = value
+
+
 def select(
     label: str,
     parameter: str,
@@ -51,7 +60,7 @@ def select(
     clears: Sequence[str] = (),
 ) -> None:
     """A drop-down list bound to a parameter of the address, `width` pixels wide."""
-    st.session_state[f"scan_{parameter}"] = value
+    _put(parameter, value)
     st.selectbox(
         label,
         options,
@@ -66,7 +75,7 @@ def select(
 
 def text(label: str, parameter: str, value: str, *, width: int) -> None:
     """A line of text bound to a parameter of the address."""
-    st.session_state[f"scan_{parameter}"] = value
+    _put(parameter, value)
     st.text_input(
         label,
         key=f"scan_{parameter}",
@@ -80,7 +89,7 @@ def text(label: str, parameter: str, value: str, *, width: int) -> None:
 
 def threshold(value: float, *, width: int) -> None:
     """The slider of the least probability that counts as a peak."""
-    st.session_state["scan_threshold"] = round(value, 2)
+    _put("threshold", round(value, 2))
     st.slider(
         "Threshold (probability)",
         0.0,
@@ -162,7 +171,7 @@ def summary(track: Track, peaks: Sequence[Peak], sites: Sequence[Site], kind: Kn
         return
     counts = agreement(peaks, here, tolerance=DEFAULT_TOLERANCE)
     words = f"{calls} **{counts.found} of {counts.known}** known starts have a peak within {counts.tolerance} bases"
-    if kind.covers(region):
+    if peaks and kind.covers(region):
         words += f"; **{counts.right} of {counts.calls}** peaks lie at a known start"
     st.write(words + ".")
 

@@ -56,7 +56,10 @@ def test_the_picture_is_drawn_without_errors_and_asks_no_other_server(page, addr
 
 def test_a_click_on_a_peak_shows_its_sequence_and_the_link_shows_it_again(page, address, chromium):
     opened(page, address, f"?stride=1&region={REGION.replace(',', '')}")
-    page.locator(".points path.point").first.click(force=True)
+    peak = page.locator(".points path.point").first
+    peak.hover(force=True)
+    page.locator(".hoverlayer .hovertext").filter(has_text="click for its sequence").wait_for()
+    peak.click(force=True)
     page.wait_for_url(re.compile("peak=9001-forward"))
     settled(page)
     page.get_by_role("heading", name="The sequence at 9,001, forward strand").wait_for()
