@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Points of a strand above which neighbours are drawn as their highest. Plotly leaves out what no pixel shows, so
 # that SVG carries this many, and unlike WebGL draws filled curves under the marks in every browser.
 MOST_POINTS = 60_000
+# Points that answer to the pointer: more than there are pixels.
+MOST_HOVERED = 4_000
 NAMES = {"+": "Forward strand", "-": "Reverse strand"}
 
 
@@ -49,13 +51,12 @@ def track_figure(
     rows = 2 if genes else 1
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.84, 0.16][:rows])
     shown = _shown_sites(track, sites)
-    # Of traces equally near the pointer plotly takes the first: peaks and known starts come before the lines that
-    # they lie on, and `zorder` draws them over these.
-    _peaks(figure, track, peaks, colours)
-    _marks(figure, shown, sites_name, colours)
     _stems(figure, shown, colours)
     for strand, scores in track.strands().items():
         _line(figure, track, strand, scores, colours)
+        _values(figure, track, strand, scores, peaks)
+    _marks(figure, shown, sites_name, colours)
+    _peaks(figure, track, peaks, colours)
     for side in [1 if strand == "+" else -1 for strand in track.strands()]:
         line = {"color": colours.quiet, "width": 1, "dash": "dash"}
         figure.add_hline(y=side * threshold, line=line, row=1, col=1)
@@ -69,29 +70,49 @@ def track_figure(
 
 def _line(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, colours: Look) -> None:
     side = 1 if strand == "+" else -1
-    x, y = _thinned(track.positions + 1, scores)
+    x, y = _thinned(track.positions + 1, scores, MOST_POINTS)
     colour = colours.forward if strand == "+" else colours.reverse
     figure.add_trace(
         go.Scatter(
             x=x,
             y=side * y,
-            customdata=y,
             mode="lines",
             line={"color": colour, "width": 1.2},
             fill="tozeroy",
             name=NAMES[strand],
-            legendrank=1,
-            hovertemplate=f"%{{x:,}} ({strand})<br>probability %{{customdata:.3f}}<extra></extra>",
+            hoverinfo="skip",
         ),
         row=1,
         col=1,
     )
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The line, or where it has too many points the highest of each bin: a peak is never thinned away."""
-    step = -(-len(x) // MOST_POINTS)
-    if step == 1:
+def _values(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, peaks: Sequence[Peak]) -> None:
+    """What hovering over the line says: nothing drawn, and nothing near the peaks, which are to be hit themselves."""
+    x, y = _thinned(track.positions + 1, scores, MOST_HOVERED)
+    reach = (track.end - track.start) / 150
+    places = [at + 1 for peak in peaks if peak.strand == strand and (at := shown_at(peak.position, track)) is not None]
+    clear = np.ones(len(x), dtype=bool)
+    for place in places:
+        clear[np.searchsorted(x, place - reach) : np.searchsorted(x, place + reach, side="right")] = False
+    figure.add_trace(
+        go.Scatter(
+            x=x[clear],
+            y=y[clear] if strand == "+" else -y[clear],
+            customdata=y[clear],
+            mode="none",
+            hovertemplate=f"%{{x:,}} ({strand})<br>probability %{{customdata:.3f}}<extra></extra>",
+            showlegend=False,
+        ),
+        row=1,
+        col=1,
+    )
+
+
+def _thinned(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The points, or where there are too many the highest of each bin: a peak is never thinned away."""
+    step = -(-len(x) // most)
+    if step <= 1:
         return x, y
     whole = len(x) // step * step
     high = np.where(np.isnan(y[:whole]), -np.inf, y[:whole]).reshape(-1, step)
@@ -146,9 +167,8 @@ def _marks(figure: go.Figure, shown: _Shown, name: str, colours: Look) -> None:
                 "size": 11,
             },
             customdata=[[str(Place(site.position, site.strand)), text(site.name)] for _, _, site in shown],
-            hovertemplate="%{customdata[1]} known start at %{x:,}<extra></extra>",
+            hovertemplate="%{customdata[1]} known start at %{x:,}<br>click for its sequence<extra></extra>",
             unselected={"marker": {"opacity": 1}},
-            zorder=2,
         ),
         row=1,
         col=1,
@@ -172,7 +192,6 @@ def _peaks(figure: go.Figure, track: Track, peaks: Sequence[Peak], colours: Look
             customdata=[[str(Place(peak.position, peak.strand)), peak.probability] for _, peak in shown],
             hovertemplate="peak at %{x:,}, probability %{customdata[1]:.3f}<br>click for its sequence<extra></extra>",
             unselected={"marker": {"opacity": 1}},
-            zorder=2,
         ),
         row=1,
         col=1,
