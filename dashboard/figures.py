@@ -48,6 +48,13 @@ class Shown:
         return f"{self.value:.3f} (95 % {self.low:.3f} to {self.high:.3f})"
 
 
+def measured_on(metrics: dict[str, Any], figure: Shown) -> str:
+    """What a figure was measured on, in the words of `metrics.json`; empty where it does not say."""
+    split = metrics.get("split")
+    places = [part.replace("_", " ") for part in figure.where if part != "figures"]
+    return ", ".join([*places, *([split] if isinstance(split, str) else [])])
+
+
 def all_figures(metrics: dict[str, Any]) -> list[Shown]:
     """Every figure in a model's metrics, in their order."""
     return list(_walk(metrics, ()))

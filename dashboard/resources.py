@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import streamlit as st
@@ -79,7 +79,7 @@ def model(bundle: Bundle) -> Classifier:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _model(folder: str, stamp: tuple[int, ...]) -> Classifier:
-    return dnalm.load(folder)
+    return cast("Classifier", dnalm.load(folder))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -245,12 +245,12 @@ def _folders() -> list[Path]:
 def warm_up() -> None:
     """Load what the first page will ask for; what fails here will be said on the page itself."""
     import_module("dashboard.charts.track")
-    annotations = import_module("dashboard.annotations")
+    features = import_module("dashboard.features")
     try:
         for bundle in classifiers()[:1]:
             model(bundle)
         for sequence in sequences()[:1]:
             records(sequence.path)
-            annotations.genes(sequence)
+            features.genes(sequence)
     except (InputError, OSError):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import resources
-from dashboard.figures import all_figures, headline
+from dashboard.figures import all_figures, headline, measured_on
 from dnalm.model.bundle import Bundle
 
 KINDS = {"language-model": "language model", "classifier": "classifier"}
@@ -28,8 +28,8 @@ def main() -> None:
         return
     scanning = {bundle.name for bundle in resources.classifiers()}
     st.caption(
-        "Figures are of held-out sequences, with 95 % intervals. The card says how they were measured and on what "
-        "the model was trained."
+        "Figures have 95 % intervals and say on which sequences they were measured. The card says how, and on what the "
+        "model was trained."
     )
     for first in range(0, len(found), 2):
         for column, bundle in zip(st.columns(2), found[first : first + 2], strict=False):
@@ -72,7 +72,10 @@ def _card(bundle: Bundle, *, can_scan: bool) -> None:
     if config.description:
         st.text(config.description)
     shown = headline(bundle.metrics)
-    lines = [f"{figure.title}: {figure}" for figure in shown]
+    lines = []
+    for figure in shown:
+        where = measured_on(bundle.metrics, figure)
+        lines.append(f"{figure.title}: {figure}" + (f", {where}" if where else ""))
     st.text("\n".join(lines or ["Its metrics.json holds no figures."]))
     if can_scan:
         st.page_link(

@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import annotations, resources
-from dashboard.annotations import Known
+from dashboard import features, resources
 from dashboard.charts.theme import look
 from dashboard.charts.track import track_figure
+from dashboard.features import Known
 from dashboard.resources import FIRST_PICTURE, TIME_LIMIT, Sequence
 from dashboard.state import STRAND_SIGNS, STRANDS, STRIDES, Place, ScanState, read_state
 from dashboard.views import scan_parts
@@ -58,8 +58,8 @@ def main() -> None:
         st.error(str(error), icon=":material/error:")
         return
     region = _region(state, records, bundle, problems)
-    known = annotations.known_starts(sequence)
-    kind = state.known if state.known in known else annotations.default_known(bundle, known)
+    known = features.known_starts(sequence)
+    kind = state.known if state.known and state.known in known else features.default_known(bundle, known)
     own = bundle.config.threshold
     threshold = state.threshold if state.threshold is not None else (0.5 if own is None else own)
     choice = Choice(state, bundle, sequence, records[region.record], region, threshold, known, kind)
@@ -108,7 +108,7 @@ def _region(state: ScanState, records: dict[str, Record], bundle: Bundle, proble
             problems.append(f"{wanted} holds no base.")
         else:
             return wanted
-    demo = annotations.DEMO_REGION
+    demo = features.DEMO_REGION
     if demo.record in records and len(records[demo.record]) >= demo.end:
         return demo
     record = max(records.values(), key=len)
@@ -198,7 +198,7 @@ def _show(choice: Choice, track: Track) -> None:
     kind = choice.known[choice.known_kind]
     strands = track.strands()
     sites = [site for site in kind.sites if site.strand in strands and site.record == track.record]
-    genes = [gene for gene in annotations.genes(choice.sequence) if gene.record == track.record]
+    genes = [gene for gene in features.genes(choice.sequence) if gene.record == track.record]
     peaks = call_peaks(track, choice.threshold)
     place = choice.state.peak
     scan_parts.travel(choice.region, len(choice.record))
@@ -228,7 +228,7 @@ def _show(choice: Choice, track: Track) -> None:
     if place is None and peaks:
         place = _best(peaks)
     if place is not None:
-        starts = annotations.calls_transcription_starts(choice.bundle)
+        starts = features.calls_transcription_starts(choice.bundle)
         scan_parts.reading(choice.record, track, place, choice.bundle.config.anchor, boxes=starts)
     scan_parts.table(peaks, sites, kind)
     st.subheader("At the shell")

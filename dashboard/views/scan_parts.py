@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import uploads
-from dashboard.annotations import Known
 from dashboard.charts.sequence import sequence_html
 from dashboard.charts.theme import look
+from dashboard.features import Known
 from dashboard.state import Place, parse_place
 from dnalm.alphabet import decode
 from dnalm.errors import DnalmError

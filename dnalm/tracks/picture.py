@@ -53,7 +53,7 @@ def draw(
     rows = 2 if genes else 1
     grid = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[6, 1][:rows])
     main = grid[0, 0]
-    figure.suptitle(title or f"{track.label} along {track.record}, by {track.model}", fontsize=12)
+    figure.suptitle(title or f"Probability of {track.label} along {track.record}, by {track.model}", fontsize=12)
     _scores(main, track)
     if threshold is not None:
         for side in _sides(track):
@@ -61,7 +61,8 @@ def draw(
     _sites(main, track, sites, sites_name)
     _peaks(main, track, peaks)
     if main.get_legend_handles_labels()[0]:
-        main.legend(loc="upper right", fontsize=8, framealpha=0.9, ncols=4)
+        # Above the scores: inside, it would lie on the marks of known starts.
+        main.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False, ncols=4)
     if genes:
         _genes(grid[1, 0], track, genes)
     bottom = grid[-1, 0]
@@ -141,7 +142,7 @@ def _scores(axes: Axes, track: Track) -> None:
     axes.set_yticks([tick for tick in (-1, -0.5, 0, 0.5, 1) if low <= tick <= high])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{abs(y):g}"))
     axes.axhline(0, color="black", lw=0.6)
-    axes.set_ylabel(f"probability of {track.label}\nreverse | forward")
+    axes.set_ylabel("← reverse · probability · forward →" if len(sides) == 2 else "probability")
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -153,7 +154,7 @@ def _sites(axes: Axes, track: Track, sites: Sequence[Site], name: str) -> None:
         if not positions:
             continue
         side = 1 if strand == "+" else -1
-        axes.vlines(positions, 0, side, color=colours.KNOWN, lw=0.9, alpha=0.8)
+        axes.vlines(positions, 0, side, color=colours.KNOWN, lw=0.9, alpha=0.55, zorder=0.5)
         axes.scatter(
             positions,
             np.full(len(positions), side * 1.05),

@@ -127,15 +127,14 @@ def scan(
         for first in range(start, end, stride * PIECE_SITES):
             stop = min(first + stride * PIECE_SITES, end)
             sites = np.arange(first, stop, stride, dtype=np.int64)
+            forward: Scores | None = None
+            reverse: Scores | None = None
             if shared:
                 forward, reverse = scorer.score_both(record, sites, stride, width, anchor)
-            else:
-                forward, reverse = (
-                    scorer.score(*site_windows(record, sites, stride, width, anchor, one))
-                    if strand in ("both", one)
-                    else None
-                    for one in ("+", "-")
-                )
+            elif strand != "-":
+                forward = scorer.score(*site_windows(record, sites, stride, width, anchor, "+"))
+            if strand != "+" and not shared:
+                reverse = scorer.score(*site_windows(record, sites, stride, width, anchor, "-"))
             yield Track(
                 record=record.id,
                 start=first,
