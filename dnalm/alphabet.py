@@ -31,6 +31,7 @@ def _encoding_table() -> Codes:
 
 
 _CODE_OF_BYTE = _encoding_table()
+_BLOCK = 1 << 18  # bytes at a time: what lies between the steps stays in the processor's cache
 
 
 def _class_table() -> NDArray[np.uint8]:
@@ -86,7 +87,38 @@ def encode(text: str | bytes) -> Codes:
     Returns:
         uint8 codes, shape `(length,)`, each 0 to 4.
     """
-    return _CODE_OF_BYTE[_bytes_of(text)]
+    raw = _bytes_of(text)
+    codes = encode_bases(raw)
+    return _CODE_OF_BYTE[raw] if codes is None else codes
+
+
+def encode_bases(raw: Codes) -> Codes | None:
+    """Turn letters into codes by arithmetic, several times faster than a table, where all are A, C, G or T.
+
+    Bits 1 and 2 of the letters' bytes, of either case, are 0, 1, 3 and 2: distinct, and in order after folding the
+    higher into the lower. Each letter is then checked against the one that its bits stand for.
+
+    Args:
+        raw: bytes of the text, shape `(length,)`.
+
+    Returns:
+        uint8 codes, or None where a letter is something else.
+    """
+    out = np.empty(len(raw), dtype=np.uint8)
+    for start in range(0, len(raw), _BLOCK):
+        letters, codes = raw[start : start + _BLOCK], out[start : start + _BLOCK]
+        np.bitwise_and(letters, 6, out=codes)
+        # A, C and G are 0x41 plus these bits; T is 0x0F more than that, and the E that would be there is not wanted.
+        expected = (codes == 4).view(np.uint8)
+        expected *= 0x0F
+        expected += codes
+        expected += 0x41
+        expected ^= letters
+        if (expected & 0xDF).any():  # all but the bit that makes a letter lower case
+            return None
+        codes >>= 1
+        codes ^= codes >> 1
+    return out
 
 
 def decode(codes: Codes) -> str:

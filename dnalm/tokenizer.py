@@ -40,6 +40,33 @@ def _packed(codes: NDArray[np.uint8], k: int) -> NDArray[np.integer]:
     return number
 
 
+def _packed_pairs(codes: NDArray[np.uint8], k: int) -> NDArray[np.uint16]:
+    """Number of every k-mer at stride 2 along the last axis, k 3 to 8: half the work of `_packed` and every second one.
+
+    Two neighbouring bases are read as one little-endian 16-bit number, first + 256 * second. Times 1025, which is
+    4 * 256 + 1, its high byte is 4 * first + second; what else the product holds lies below or overflows.
+    """
+    tokens = (codes.shape[-1] - k) // 2 + 1
+    bases = 2 * (tokens - 1) + k + k % 2  # an odd k's last pair is half used
+    if bases > codes.shape[-1]:
+        codes = np.concatenate([codes, np.zeros((*codes.shape[:-1], 1), np.uint8)], axis=-1)
+    codes = np.ascontiguousarray(codes[..., :bases])
+    words = codes.view("<u2")
+    if not words.flags.aligned:  # numpy reads a view at an odd address several times slower
+        words = codes.copy().view("<u2")
+    pairs = words.astype(np.uint16, copy=False) * np.uint16(1025)
+    pairs >>= 8
+    ids = pairs[..., :tokens].copy()
+    for pair in range(1, k // 2):
+        ids *= 16
+        ids |= pairs[..., pair : pair + tokens]
+    if k % 2:
+        ids *= 4
+        pairs >>= 2
+        ids |= pairs[..., k // 2 : k // 2 + tokens]
+    return ids
+
+
 def _holds_unknown(codes: NDArray[np.uint8], k: int) -> NDArray[np.bool_]:
     """Whether each k-mer at stride 1 holds a base that is not A, C, G or T."""
     unknown = np.cumsum(codes >= UNKNOWN, axis=-1, dtype=np.int32)
@@ -128,10 +155,15 @@ class KmerTokenizer:
     def _ids_of_piece(self, codes: Codes) -> NDArray[np.integer]:
         clean = codes.size == 0 or codes.max() < UNKNOWN
         if clean:
-            return _packed(codes, self.k)[..., :: self.stride]
-        ids = _packed(codes & 3, self.k)[..., :: self.stride].astype(np.int32)
+            return self._ids_of_bases(codes)
+        ids = self._ids_of_bases(codes & 3).astype(np.int32)
         ids[_holds_unknown(codes, self.k)[..., :: self.stride]] = self.unk_id
         return ids
+
+    def _ids_of_bases(self, codes: Codes) -> NDArray[np.integer]:
+        if self.stride == 2 and self.k > 2:  # both presets' stride
+            return _packed_pairs(codes, self.k)
+        return _packed(codes, self.k)[..., :: self.stride]
 
     def next_ids(self, codes: Codes) -> NDArray[np.int32]:
         """Number the new bases that each token adds to the one before: what the language model predicts.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnalm.alphabet import Codes, Composition, composition, encode
+from dnalm.alphabet import Codes, Composition, composition, encode, encode_bases
 from dnalm.errors import InputError
 
 WHITESPACE = b"\n\r \t\v\f"
@@ -47,12 +47,13 @@ class ForeignLetterError(ValueError):
         self.offset = offset
 
 
-def to_codes(text: bytes, skip: bytes = WHITESPACE) -> tuple[bytes, Composition]:
+def to_codes(text: bytes, skip: bytes = WHITESPACE, *, bare: bytes | None = None) -> tuple[bytes, Composition]:
     """Turn a stretch of a file into codes and count what it held.
 
     Args:
         text: bytes of a file: letters, and what `skip` names, which is dropped.
         skip: bytes to drop; GenBank adds the digits of its position column.
+        bare: the text without its line feeds, where the caller has it.
 
     Returns:
         one byte a base (0 to 4), and the composition of the letters.
@@ -60,6 +61,12 @@ def to_codes(text: bytes, skip: bytes = WHITESPACE) -> tuple[bytes, Composition]
     Raises:
         ForeignLetterError: the text holds a byte that is no nucleotide, IUPAC code, gap, X or '?'.
     """
+    if len(text) >= _SHORT:
+        letters = as_codes(text.replace(b"\n", b"") if bare is None else bare)
+        bases = encode_bases(letters)
+        if bases is not None:  # the usual stretch: nothing but bases and line ends
+            lower = np.count_nonzero(letters >= ord("a")) if letters.max(initial=0) >= ord("a") else 0
+            return bases.tobytes(), Composition(len(bases), int(lower))
     # Two passes of bytes.translate and one comparison are several times faster than numpy masks here.
     codes = text.translate(_CODE_TABLE, skip)
     rare = text.translate(None, _BASES + skip)

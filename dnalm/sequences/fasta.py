@@ -31,7 +31,7 @@ def fasta_blocks(stream: io.BufferedReader) -> Iterator[Block]:
             megabyte.
     """
     name, count, current = stream.name, 0, None
-    for header, text, line in _pieces(stream):
+    for header, text, bare, line in _pieces(stream):
         if header:
             count += 1
             current = _header(text, count, line)
@@ -44,7 +44,7 @@ def fasta_blocks(stream: io.BufferedReader) -> Iterator[Block]:
             at = line + text.count(b"\n", 0, text.index(stray[:1]))
             raise InputError(f"{name}, line {at}: {NO_HEADER}")
         try:
-            codes, seen = to_codes(text)
+            codes, seen = to_codes(text, bare=bare)
         except ForeignLetterError as error:
             at = line + text.count(b"\n", 0, error.offset)
             raise InputError(foreign_message(error.letter, f"{name}, record {current.id!r}, line {at}")) from None
@@ -69,8 +69,12 @@ def _header(text: bytes, number: int, line: int) -> Header:
     return Header(name, description, "circular" in description and bool(_CIRCULAR.search(description)), line)
 
 
-def _pieces(stream: io.BufferedReader) -> Iterator[tuple[bool, bytes, int]]:
-    """Headers (without '>') and the text between them: (is header, bytes, 1-based line of its first byte)."""
+def _pieces(stream: io.BufferedReader) -> Iterator[tuple[bool, bytes, bytes, int]]:
+    """Headers (without '>') and the text between them.
+
+    Yields:
+        `(is header, text, text without line feeds, line)`; the line is that of the first byte, 1-based.
+    """
     line, fresh, carry, first, old_mac = 1, True, b"", True, False
     while block := stream.read(_READ):
         if first:
@@ -84,7 +88,7 @@ def _pieces(stream: io.BufferedReader) -> Iterator[tuple[bool, bytes, int]]:
             block, carry = carry + block, b""
         at = 0
         # Looked for once a block: to look again for each of its records would be quadratic in short ones.
-        comments = b"\n;" in block
+        comments = b";" in block and b"\n;" in block  # a lone byte is found many times as fast as a pair
         while at < len(block):
             if fresh and block[at] in b">;":
                 end = block.find(b"\n", at)
@@ -96,16 +100,17 @@ def _pieces(stream: io.BufferedReader) -> Iterator[tuple[bool, bytes, int]]:
                         )
                     break
                 if block[at] == ord(">"):
-                    yield True, block[at + 1 : end], line
+                    yield True, block[at + 1 : end], b"", line
                 line, at = line + 1, end + 1
                 continue
             end = _next_header(block, at, comments)
             text = block[at:end]
-            yield False, text, line
-            line += text.count(b"\n")
+            bare = text.replace(b"\n", b"")
+            yield False, text, bare, line
+            line += len(text) - len(bare)  # a third of the time that counting takes
             fresh, at = text.endswith(b"\n"), end
     if carry.startswith(b">"):
-        yield True, carry[1:], line
+        yield True, carry[1:], b"", line
 
 
 def _next_header(block: bytes, at: int, comments: bool) -> int:

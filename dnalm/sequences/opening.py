@@ -7,10 +7,11 @@ import gzip
 import io
 import lzma
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from isal import igzip, isal_zlib
 
 from dnalm.errors import InputError
 
@@ -18,7 +19,7 @@ BLOCK = 1 << 20
 STANDARD_INPUT = "standard input"
 
 _OPENERS: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
-    b"\x1f\x8b": ("gzip", lambda raw: cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))),
+    b"\x1f\x8b": ("gzip", lambda raw: cast(BinaryIO, igzip.IGzipFile(fileobj=raw, mode="rb"))),  # twice zlib's speed
     b"BZh": ("bzip2", lambda raw: cast(BinaryIO, bz2.BZ2File(raw))),
     b"\xfd7zXZ\x00": ("xz", lambda raw: cast(BinaryIO, lzma.LZMAFile(raw))),  # noqa: SIM115, closed by its guard
 }
@@ -107,7 +108,7 @@ class _Guarded(io.RawIOBase):
                 filled += count
         except EOFError:
             raise InputError(f"{self.name} is truncated: its {self._kind} stream ends too early.") from None
-        except (zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except (isal_zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise InputError(f"{self.name} is damaged: its {self._kind} stream cannot be read ({error}).") from None
         except OSError as error:
             reason = error.strerror or str(error)

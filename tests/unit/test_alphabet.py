@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from dnalm.alphabet import (
     composition,
     decode,
     encode,
+    encode_bases,
     gc_content,
     reverse_complement,
 )
@@ -74,3 +76,18 @@ def test_composition_counts_each_kind_once():
 @given(st.text("ACGTUacgtuNRYn-.*EFZ", max_size=60), st.text("ACGTNacgE-", max_size=60))
 def test_compositions_add_up(first: str, second: str):
     assert composition(first) + composition(second) == composition(first + second)
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_every_byte_has_its_code(byte: int) -> None:
+    expected = {letter: code for code, letters in enumerate(("Aa", "Cc", "Gg", "TtUu")) for letter in letters}
+    text = b"ACGTacgt" * 3 + bytes([byte])
+    assert encode(text).tolist() == [0, 1, 2, 3] * 6 + [expected.get(chr(byte), 4)]
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_arithmetic_takes_bases_alone(byte: int) -> None:
+    codes = encode_bases(np.full(3, byte, dtype=np.uint8))
+    place = "ACGT".find(chr(byte).upper()) if byte < 128 else -1
+    assert (codes is None) == (place < 0)
+    assert codes is None or codes.tolist() == [place] * 3

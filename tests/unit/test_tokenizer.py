@@ -42,8 +42,16 @@ def test_every_k_against_base_four_arithmetic(k: int) -> None:
     codes = np.random.default_rng(k).integers(0, 4, 70_000).astype(np.uint8)
     powers = 4 ** np.arange(k - 1, -1, -1)
     expected = np.lib.stride_tricks.sliding_window_view(codes, k) @ powers
-    for stride in (1, 3):
+    for stride in (1, 2, 3):
         assert np.array_equal(KmerTokenizer(k, stride).ids(codes), expected[::stride])
+
+
+@pytest.mark.parametrize("k", range(1, 9))
+@pytest.mark.parametrize("start", [0, 1])  # an odd address in memory, too
+def test_stride_two_over_several_rows(k: int, start: int) -> None:
+    codes = np.random.default_rng(k).integers(0, 5, (3, 101 + start)).astype(np.uint8)[:, start:]
+    ids = KmerTokenizer(k, 2).ids(codes)
+    assert np.array_equal(ids, [KmerTokenizer(k, 1).ids(row)[::2] for row in codes])
 
 
 @given(dna, ks, strides)
