@@ -1,0 +1,228 @@
+"""From the units' files to a table's rows: figures with intervals, differences, time, and what they rest on.
+
+A task's rows are kept in `data/results/TASK.json`, which is what the page is drawn from: it needs neither the data
+nor the predictions. A row that is there stays until there is a better one: of other data, weights or settings, or
+of as many seeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnalm.errors import InputError
+from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.results.intervals import mean_figures
+from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled
+from dnalm.evaluation.results.models import Models, start_of
+from dnalm.evaluation.results.tasks import Row, Task, rows, seeds_of, side_units, units
+from dnalm.evaluation.results.units import SCHEMA, Store, Unit
+from dnalm.training.run import write_whole
+
+Document = dict[str, Any]
+_SEED = 0  # of the bootstrap: the same predictions give the same interval
+
+
+def results_file(folder: Path, task: Task) -> Path:
+    """Where a task's rows are kept."""
+    return folder / f"{task.name}.json"
+
+
+def read_results(folder: Path, task: Task) -> Document:
+    """A task's rows as kept; none where nothing was measured.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = results_file(folder, task)
+    if not path.is_file():
+        return {"schema": SCHEMA, "task": task.name, "rows": []}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from error
+
+
+def gather(task: Task, store: Store, models: Models, folder: Path, snapshots: Sequence[str] = ()) -> Document:
+    """Bring a task's rows up to date with the units that are done, and write them.
+
+    Args:
+        task: which.
+        store: the units.
+        models: folders of the language models by name.
+        folder: where the rows are kept.
+        snapshots: see `rows`.
+
+    Returns:
+        What was written.
+    """
+    document = read_results(folder, task)
+    kept = {(row["model"], row["split"], row["labels"]): row for row in document["rows"]}
+    for row in rows(task, models, snapshots):
+        done = _done(task, row, store, models)
+        key = (row.model, row.split, row.labels)
+        if not done or _keeps(kept.get(key), done):
+            continue
+        measured = _bits_row if task.kind == "bits" else _classifier_row
+        kept[key] = {**asdict(row), **measured(task, row, done), **_side(task, row, store, models)}
+    for row in rows(task, models, snapshots):
+        _put_difference(task, row, kept, store, models)
+    document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
+    if document["rows"]:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(results_file(folder, task), json.dumps(document, indent=1) + "\n")
+    return document
+
+
+def _done(task: Task, row: Row, store: Store, models: Models) -> dict[int, list[Document]]:
+    """Documents of each seed all of whose units are done, with the data, weights and settings of now."""
+    start = start_of(row.model)
+    if start is not None and start not in models:
+        return {}
+    found: dict[int, list[Document]] = {}
+    every = units(task, row)
+    for seed in seeds_of(task, row.labels):
+        of_seed = [unit for unit in every if unit.seed == seed]
+        if all(store.path(unit).is_file() for unit in of_seed):
+            documents = [store.current(unit, fingerprint(unit, models)) for unit in of_seed]
+            if all(documents):
+                found[seed] = [document for document in documents if document]
+    return found
+
+
+def _keeps(old: Document | None, done: dict[int, list[Document]]) -> bool:
+    """Whether a kept row stays: of the same data, weights and settings, and of more seeds."""
+    if old is None:
+        return False
+    same = old["fingerprint"] == next(iter(done.values()))[0]["fingerprint"]
+    return same and len(old["seeds"]) > len(done)
+
+
+def _facts(done: dict[int, list[Document]]) -> Document:
+    """What a row rests on."""
+    documents = [document for of_seed in done.values() for document in of_seed]
+    digest = hashlib.sha256(json.dumps([d.get("probability", d["figures"]) for d in documents]).encode()).hexdigest()
+    return {
+        "seeds": sorted(done),
+        "fits": len(documents),
+        "seconds": round(float(np.mean([document["seconds"] for document in documents])), 2),
+        "machines": sorted({document["machine"] for document in documents}),
+        "versions": documents[-1]["versions"],
+        "finished": max(document["finished"] for document in documents),
+        "fingerprint": documents[0]["fingerprint"],
+        "predictions_sha256": digest,
+    }
+
+
+def _bits_row(task: Task, row: Row, done: dict[int, list[Document]]) -> Document:
+    (document,) = next(iter(done.values()))
+    return {"figures": document["figures"], "facts": document["facts"], **_facts(done)}
+
+
+def _run(row: Row, seed: int, documents: Sequence[Document]) -> tuple[OutOfFold, np.ndarray]:
+    """A seed's predictions in the order of the dataset's rows, and those rows."""
+    place = np.concatenate([document["rows"] for document in documents])
+    order = np.argsort(place, kind="stable")
+
+    def joined(of_one: list[Any]) -> np.ndarray:
+        return np.concatenate(of_one)[order]
+
+    sizes = [len(document["rows"]) for document in documents]
+    run = OutOfFold(
+        row.model,
+        seed,
+        joined([np.full(size, fold) for fold, size in enumerate(sizes)]),
+        joined([np.array(document["truth"], dtype=bool) for document in documents]),
+        joined([np.array(document["probability"]) for document in documents]),
+        joined([np.full(size, document["threshold"]) for document, size in zip(documents, sizes, strict=True)]),
+        tuple(document["seconds"] for document in documents),
+    )
+    return run, place[order]
+
+
+def _drawn(task: Task, row: Row, place: np.ndarray) -> Document:
+    """How intervals are drawn: groups of sequences, but on random folds; draws of labels too."""
+    groups = None if row.split == "random" else groups_of(task.data)[place]
+    return {"groups": groups, "resample_runs": task.kind == "few", "generator": np.random.default_rng(_SEED)}
+
+
+def _classifier_row(task: Task, row: Row, done: dict[int, list[Document]]) -> Document:
+    pairs = {seed: _run(row, seed, documents) for seed, documents in done.items()}
+    runs = [run for run, _ in pairs.values()]
+    place = next(iter(pairs.values()))[1]
+    figures = mean_figures(runs, **_drawn(task, row, place))
+    each = {
+        seed: mean_figures([run], generator=np.random.default_rng(_SEED), resamples=0)
+        for seed, (run, _) in pairs.items()
+    }
+    return {
+        "figures": {name: figure.as_dict() for name, figure in figures.items()},
+        "by_seed": {
+            str(seed): {name: round(figure.value, 4) for name, figure in found.items()} for seed, found in each.items()
+        },
+        "data": {"name": task.data, "sha256": labelled(task.data).sha256, "trained_on": _trained_on(done)},
+        **_facts(done),
+    }
+
+
+def _trained_on(done: dict[int, list[Document]]) -> int:
+    return round(float(np.mean([document["trained_on"] for of_seed in done.values() for document in of_seed])))
+
+
+def _side(task: Task, row: Row, store: Store, models: Models) -> Document:
+    """What the pre-training text held of the dataset, or the language model's bits per base, where measured."""
+    found: Document = {}
+    for unit in side_units(task, row):
+        document = store.read(unit)
+        if document and unit.model in models and document["fingerprint"] == fingerprint(unit, models):
+            if unit.kind == "bits":
+                found["bits_per_base"] = document["figures"]["bits_per_base"]
+            else:
+                found["text"] = {key: document[key] for key in ("shared", "of", "facts")}
+    return found
+
+
+def _put_difference(task: Task, row: Row, kept: dict[tuple[Any, ...], Document], store: Store, models: Models) -> None:
+    """Add a row's paired difference to the task's reference, over the seeds that both have."""
+    entry = kept.get((row.model, row.split, row.labels))
+    if task.reference in (None, row.model) or entry is None:
+        return
+    reference = Row(task.reference or "", row.split, row.labels)
+    ours, theirs = _done(task, row, store, models), _done(task, reference, store, models)
+    seeds = [seed for seed in entry["seeds"] if seed in ours and seed in theirs]
+    told = entry.get("difference", {})
+    if not seeds or len(told.get("seeds", [])) > len(seeds):
+        return
+    ours_runs = [_run(row, seed, ours[seed]) for seed in seeds]
+    theirs_runs = [_run(reference, seed, theirs[seed])[0] for seed in seeds]
+    names = ("mcc", "accuracy")
+    runs = [run for run, _ in ours_runs]
+    found = mean_figures(runs, minus=theirs_runs, figures=names, **_drawn(task, row, ours_runs[0][1]))
+    entry["difference"] = {
+        "to": task.reference,
+        "seeds": seeds,
+        "figures": {name: figure.as_dict() for name, figure in found.items()},
+        "by_seed": {
+            str(seed): round(
+                mean_figures(
+                    [run], minus=[other], figures=("mcc",), generator=np.random.default_rng(_SEED), resamples=0
+                )["mcc"].value,
+                4,
+            )
+            for seed, run, other in zip(seeds, runs, theirs_runs, strict=True)
+        },
+    }
+
+
+def missing(task: Task, row: Row, store: Store, models: Models) -> list[Unit]:
+    """The units of a row that are still to be measured; all of them where its language model is not there."""
+    start = start_of(row.model)
+    if start is not None and start not in models:
+        return units(task, row)
+    return [unit for unit in units(task, row) if store.current(unit, fingerprint(unit, models)) is None]

@@ -1,0 +1,261 @@
+"""Measures one unit: what it was given, what was predicted, how long it took and on what."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnalm.alphabet import Codes
+from dnalm.datasets import Dataset, catalog
+from dnalm.datasets.recipes import load_or_make
+from dnalm.datasets.splits import grouped_folds, random_folds, shared_with, stretch_groups
+from dnalm.errors import InputError
+from dnalm.evaluation.features import Sequences, take
+from dnalm.evaluation.markov import bits_per_base, fit_markov, fit_mixture
+from dnalm.evaluation.results.models import Models, describe, fit_of
+from dnalm.evaluation.results.tasks import FOLDS
+from dnalm.evaluation.results.units import Unit, machine_kind
+from dnalm.metrics import binary_metrics
+from dnalm.model.bundle import read_bundle, weights_hash
+from dnalm.model.predict import LanguageModel
+from dnalm.sequences import read_records
+from dnalm.training.config import PretrainConfig
+from dnalm.training.examples import Examples, limit
+from dnalm.training.pretrain import prepare_corpus
+from dnalm.training.run import versions
+
+HELD_OUT_SHARE = 0.1
+_TEXT_BLOCK = 4_000_000
+_STREAM_DRAW = 20  # the stream of random numbers that draws few labels, apart from the fits' own
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a classifier is fitted and measured on.
+
+    Attributes:
+        train: training sequences.
+        train_truth: whether each is positive.
+        test: sequences that are predicted.
+        test_truth: whether each is positive.
+        rows: row in the dataset of each predicted sequence.
+        training_rows: how many rows could be trained on.
+    """
+
+    train: Sequences
+    train_truth: NDArray[np.bool_]
+    test: Sequences
+    test_truth: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A dataset as classifiers are measured on it."""
+
+    dataset: Dataset
+    sequences: Sequences
+    truth: NDArray[np.bool_]
+    sha256: str
+
+    @property
+    def length(self) -> int | None:
+        """Bases of every sequence, where all have as many."""
+        return self.dataset.window
+
+
+@cache
+def labelled(name: str) -> Labelled:
+    """A dataset by name, made by its recipe where it is not there yet.
+
+    Raises:
+        InputError: it has not two classes.
+    """
+    dataset = load_or_make(name)
+    if dataset.positive is None:
+        raise InputError(f"{name}: results are measured on sets of two classes with a positive one")
+    codes = dataset.codes()
+    return Labelled(
+        dataset,
+        np.stack(codes) if dataset.window else codes,
+        dataset.targets() == dataset.labels.index(dataset.positive),
+        dataset.sha256(),
+    )
+
+
+@cache
+def groups_of(name: str) -> NDArray[np.int64]:
+    """Group of each sequence of a dataset: those that share a stretch."""
+    return stretch_groups(labelled(name).dataset.codes())
+
+
+@cache
+def folds_of(name: str, split: str, seed: int) -> NDArray[np.int64]:
+    """Fold of each sequence of a dataset, `grouped` or `random`."""
+    data, generator = labelled(name), np.random.default_rng(seed)
+    if split == "random":
+        return random_folds(data.truth, FOLDS, generator)
+    return grouped_folds(data.dataset.codes(), data.truth, FOLDS, generator, groups=groups_of(name))
+
+
+def sample_of(unit: Unit) -> Sample:
+    """The training and test sequences of a unit."""
+    data = labelled(unit.data)
+    if unit.kind == "fold":
+        inside = folds_of(unit.data, unit.split, unit.seed) != unit.fold
+        rows = np.flatnonzero(~inside)
+        training = np.flatnonzero(inside)
+    else:
+        # Inner folds are drawn anew from training and validation rows; the demo region's stay out.
+        table = data.dataset.table
+        training = np.flatnonzero((table["split"] != "test") & ~table["in_demo_region"])
+        rows = np.flatnonzero(table["split"] == "test")
+        if unit.labels is not None:
+            generator = np.random.default_rng([unit.seed, unit.labels, _STREAM_DRAW])
+            numbered = Examples([np.array([row]) for row in training], data.truth[training].astype(np.int64))
+            training = np.array([int(row[0]) for row in limit(numbered, unit.labels, generator).sequences])
+    return Sample(
+        take(data.sequences, training), data.truth[training], take(data.sequences, rows), data.truth[rows], rows
+    )
+
+
+def fingerprint(unit: Unit, models: Models) -> dict[str, Any]:
+    """What decides a unit's result: the data, the weights and the settings. Measured again where it changes."""
+    if unit.kind == "bits":
+        weights = weights_hash(models[unit.model]) if unit.model in models else None
+        found: dict[str, Any] = {"method": 1, "data": catalog.entry(unit.data).sha256, "weights": weights}
+    elif unit.kind == "text":
+        found = {"method": 1, "data": labelled(unit.data).sha256, "weights": weights_hash(models[unit.model])}
+    else:
+        data, grouped = labelled(unit.data), unit.split != "random"
+        training = training_count(unit)
+        fit = fit_of(unit.model, models, grouped=grouped, training=training, anchor=data.dataset.anchor)
+        found = {"data": data.sha256, **describe(unit.model, fit, grouped=grouped, length=data.length)}
+    return json.loads(json.dumps(found))
+
+
+def training_count(unit: Unit) -> int:
+    """How many sequences a unit trains on, without drawing them."""
+    if unit.labels is not None:
+        return unit.labels
+    data = labelled(unit.data)
+    if unit.kind == "fold":
+        return int((folds_of(unit.data, unit.split, unit.seed) != unit.fold).sum())
+    table = data.dataset.table
+    return int(((table["split"] != "test") & ~table["in_demo_region"]).sum())
+
+
+def measure(unit: Unit, models: Models) -> dict[str, Any]:
+    """Measure a unit.
+
+    Args:
+        unit: what.
+        models: folders of the language models by name.
+
+    Returns:
+        What its file holds: `fingerprint`, the result, `seconds`, `machine`, `versions`, `finished`.
+    """
+    if unit.kind == "bits":
+        result = _bits(unit, models)
+    elif unit.kind == "text":
+        result = _text(unit, models)
+    else:
+        result = _classifier(unit, models)
+    return {
+        "fingerprint": fingerprint(unit, models),
+        **result,
+        "machine": machine_kind(),
+        "versions": versions(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _classifier(unit: Unit, models: Models) -> dict[str, Any]:
+    data, grouped = labelled(unit.data), unit.split != "random"
+    sample = sample_of(unit)
+    fit = fit_of(unit.model, models, grouped=grouped, training=len(sample.train_truth), anchor=data.dataset.anchor)
+    started = time.perf_counter()
+    # The same generator as `run_folds` gives the fold.
+    predict: Any = fit(sample.train, sample.train_truth, np.random.default_rng([unit.seed, unit.fold or 0]))
+    probability = np.clip(predict(sample.test), 0, 1)
+    seconds = time.perf_counter() - started
+    figures = binary_metrics(
+        sample.test_truth, probability, threshold=predict.threshold, generator=np.random.default_rng(0), resamples=0
+    )
+    return {
+        "trained_on": len(sample.train_truth),
+        "figures": {name: figure.as_dict()["value"] for name, figure in figures.items()},
+        "seconds": round(seconds, 2),
+        "threshold": float(predict.threshold),
+        "rows": sample.rows.tolist(),
+        "truth": sample.test_truth.astype(int).tolist(),
+        "probability": [round(float(one), 7) for one in probability],
+    }
+
+
+@cache
+def _genome(name: str) -> Codes:
+    return max((record.codes for record in read_records(catalog.fetch(name))), key=len)
+
+
+def _bits(unit: Unit, models: Models) -> dict[str, Any]:
+    """Bits per base of the last tenth of a genome's longest record, for a Markov model or a language model."""
+    codes = _genome(unit.data)
+    cut = len(codes) - round(len(codes) * HELD_OUT_SHARE)
+    training, held_out = codes[:cut], codes[cut:]
+    generator, started = np.random.default_rng(unit.seed), time.perf_counter()
+    if unit.model in models:
+        figure = LanguageModel(read_bundle(models[unit.model])).bits_per_base([held_out], generator)
+        facts = model_facts(models[unit.model])
+    else:
+        kind, _, order = unit.model.partition("-")
+        if kind not in ("markov", "mixture") or not order.isdigit():
+            raise InputError(f"no language model {unit.model!r}; there are {', '.join(models) or 'none'}")
+        fit = fit_markov if kind == "markov" else fit_mixture
+        figure = bits_per_base(fit([training], int(order)), [held_out], generator)
+        facts = {}
+    seconds = round(time.perf_counter() - started, 2)
+    return {"figures": {"bits_per_base": figure.as_dict()}, "seconds": seconds, "facts": facts}
+
+
+def model_facts(folder: Path) -> dict[str, Any]:
+    """What a language model was trained on, and how long, as its bundle says."""
+    bundle = read_bundle(folder)
+    told = bundle.config.trained.get("config", {})
+    encoder = bundle.config.encoder
+    return {
+        "genomes": told.get("genomes"),
+        "held_out": told.get("held_out"),
+        "exclude_matches": told.get("exclude_matches"),
+        "minutes": told.get("minutes"),
+        "seconds": bundle.metrics.get("seconds_since_start_or_resume"),
+        "threads": bundle.metrics.get("threads"),
+        "steps": bundle.metrics.get("steps"),
+        "epochs": bundle.metrics.get("epochs"),
+        "hidden": encoder.hidden if encoder else None,
+        "k": encoder.k if encoder else None,
+        "stride": encoder.stride if encoder else None,
+    }
+
+
+def _text(unit: Unit, models: Models) -> dict[str, Any]:
+    """How many of a dataset's sequences share a stretch with the text that a language model was trained on."""
+    started, facts = time.perf_counter(), model_facts(models[unit.model])
+    told = read_bundle(models[unit.model]).config.trained.get("config")
+    if not told or told.get("phase") != "pretrain":
+        return {"shared": None, "of": None, "facts": facts, "seconds": 0.0}
+    corpus, _ = prepare_corpus(PretrainConfig.model_validate(told))
+    text, sequences = corpus.train(), labelled(unit.data).dataset.codes()
+    hit = np.zeros(len(sequences), dtype=bool)
+    for first in range(0, len(text), _TEXT_BLOCK):
+        hit |= shared_with(sequences, [np.asarray(text[first : first + _TEXT_BLOCK + 100])])
+    seconds = round(time.perf_counter() - started, 2)
+    return {"shared": int(hit.sum()), "of": len(hit), "facts": facts, "seconds": seconds}

@@ -1,0 +1,128 @@
+"""The names of what is measured, and the fit that each stands for.
+
+A plain baseline goes by its name in `dnalm.evaluation.baselines`. A classifier of dnalm's is START+HEAD: a language
+model's name, or `random` for an encoder without pre-training, and a head. `start_codon_rule` calls positive what has
+ATG, GTG or TTG at the anchor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnalm.alphabet import encode
+from dnalm.errors import InputError
+from dnalm.evaluation.baselines import baselines
+from dnalm.evaluation.features import Floats, Sequences, windows
+from dnalm.evaluation.fitting import Fit, Fitted, Labels
+from dnalm.evaluation.networks import INNER_FOLDS, RANDOM, NetworkFit
+from dnalm.model.bundle import CONFIG, list_bundles, read_bundle
+
+BASELINE_METHOD = 1
+"""Raised when a baseline of the same name gives other figures."""
+RULE = "start_codon_rule"
+START_CODONS = ("ATG", "GTG", "TTG")
+# More training sequences than this are fitted once, on a single inner split: it takes minutes, and they suffice.
+ROTATED_UP_TO = 4000
+
+Models = Mapping[str, Path]
+
+
+def find_models(snapshots: Path | None = None) -> dict[str, Path]:
+    """Language models by name: those shipped and in `$DNALM_HOME` named `*-lm`, then a folder's bundles.
+
+    Raises:
+        InputError: the folder holds no language model, or two go by one name.
+    """
+    found = {folder.name: folder for folder in list_bundles() if folder.name.endswith("-lm") and _is_lm(folder)}
+    if snapshots is None:
+        return found
+    added = [path.parent for path in sorted(snapshots.glob(f"*/{CONFIG}")) if _is_lm(path.parent)]
+    if not added:
+        raise InputError(f"{snapshots}: no folder in it is a language model's bundle")
+    for folder in added:
+        if folder.name in found or folder.name == RANDOM:
+            raise InputError(f"{folder}: there is a model named {folder.name} already; rename the folder")
+        found[folder.name] = folder
+    return found
+
+
+def _is_lm(folder: Path) -> bool:
+    return read_bundle(folder).config.kind == "language-model"
+
+
+def is_network(model: str) -> bool:
+    """Whether the name is START+HEAD."""
+    return "+" in model
+
+
+def start_of(model: str) -> str | None:
+    """The language model that a name wants; None for a baseline and for a random encoder."""
+    start = model.partition("+")[0] if is_network(model) else RANDOM
+    return None if start == RANDOM else start
+
+
+@cache
+def _baselines(grouped: bool) -> dict[str, Fit]:
+    return baselines(grouped=grouped)
+
+
+def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: int | None) -> Fit:
+    """The fit that a name stands for.
+
+    Args:
+        model: the name.
+        models: folders of the language models by name.
+        grouped: whether inner folds keep sequences that share a stretch together.
+        training: how many sequences it will be fitted on.
+        anchor: 0-based offset of the site in each sequence, for the rule.
+
+    Raises:
+        InputError: nothing goes by that name.
+    """
+    if model == RULE:
+        return start_codon_rule(anchor or 0)
+    if is_network(model):
+        start, _, head = model.partition("+")
+        if start != RANDOM and start not in models:
+            raise InputError(f"no language model {start!r}; there are {', '.join(models) or 'none'}")
+        return NetworkFit(
+            None if start == RANDOM else str(models[start]),
+            head,  # type: ignore[arg-type]  # pydantic refuses an unknown head
+            rotations=INNER_FOLDS if training <= ROTATED_UP_TO else 1,
+            grouped=grouped,
+        )
+    if model not in _baselines(grouped):
+        raise InputError(f"no baseline {model!r}; there are {', '.join(_baselines(grouped))}")
+    return _baselines(grouped)[model]
+
+
+def describe(model: str, fit: Fit, *, grouped: bool, length: int | None) -> dict[str, Any]:
+    """What decides the result besides the data, ready for JSON."""
+    if isinstance(fit, NetworkFit):
+        return fit.describe(length)
+    return {"method": BASELINE_METHOD, "grouped": grouped, "weights": None}
+
+
+def start_codon_rule(anchor: int) -> Fit:
+    """A fit that learns nothing: positive where a start codon stands at the anchor."""
+    wanted = np.stack([encode(codon) for codon in START_CODONS])
+
+    def probability_of(sequences: Sequences) -> Floats:
+        codon = windows(sequences, "the start codon rule")[:, anchor : anchor + 3]
+        return (codon[:, None] == wanted).all(-1).any(-1).astype(np.float64)
+
+    def fit(sequences: Sequences, labels: Labels, generator: np.random.Generator) -> Fitted:
+        del labels, generator
+        return Fitted(probability_of, 0.5, probability_of(sequences))
+
+    return fit
+
+
+def present(names: Iterable[str], models: Models) -> list[str]:
+    """The given names, then those of other models that there are; each once, in order."""
+    return list(dict.fromkeys([*names, *models]))

@@ -1,0 +1,304 @@
+"""Draws `docs/results.md` from the rows kept in `data/results`. No figure is written there by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dnalm.evaluation import published
+from dnalm.evaluation.networks import RANDOM
+from dnalm.evaluation.results.models import is_network
+from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows, seeds_of
+
+Document = Mapping[str, Any]
+NOT_RUN = "not yet run"
+GIVEN_BITS = ("GeCo3, a compressor for DNA", 1.878, "given, not measured here")
+
+_HEAD = """# Results
+
+What dnalm's models reach, beside plain baselines on the same sequences and beside what others published. This page is
+written by `make results` from `data/results/`; `python -m benchmarks.results --render` draws it again, and `--list`
+says what is still to be measured. No figure is entered by hand.
+
+- Brackets are 95 % intervals from 1,000 resamples of the test sequences. On grouped folds and on the test split whole
+  groups of sequences that share a 20-mer are drawn; on random folds single sequences. With few labels the draws of
+  labels are resampled too. Over several seeds the figure is the mean of the seeds' figures.
+- **Grouped** folds keep sequences that share a 20-mer on either strand on one side. **Random** folds are how most
+  figures were published; there remembering neighbours pays, so the two are never ranked together.
+- *difference*: the paired difference in MCC to the baseline that the table names, on the same folds and draws; below
+  it, each seed's own. An interval above 0 says better.
+- *seconds*: of one fit with its predictions, inner folds included.
+- `START+HEAD` is dnalm's classifier: the language model that it starts from (`random`: an encoder without
+  pre-training), and its head. It is trained as `dnalm train` trains, once for each of four inner folds as validation
+  (on more than 4,000 training sequences for one), and averaged.
+"""
+
+
+def signed(value: float | None) -> str:
+    """A figure as the tables print it: .812, -.045."""
+    if value is None:
+        return "–"
+    text = f"{abs(value):.3f}"
+    return ("-" if value < 0 and float(text) else "") + (text[1:] if text.startswith("0") else text)
+
+
+def interval(figure: Document | None) -> str:
+    """A figure with its interval: .812 [.790, .833]."""
+    if not figure or figure["value"] is None:
+        return "–"
+    if figure["low"] is None:
+        return signed(figure["value"])
+    return f"{signed(figure['value'])} [{signed(figure['low'])}, {signed(figure['high'])}]"
+
+
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
+
+
+def render(documents: Mapping[str, Document], known: Mapping[str, Any]) -> str:
+    """The page.
+
+    Args:
+        documents: each task's rows, as kept.
+        known: the language models there are, by name; their rows are shown even where nothing was measured.
+    """
+    parts = [_HEAD]
+    for task in TASKS.values():
+        document = documents[task.name]
+        body = {"bits": _bits, "curve": _curve, "few": _few}.get(task.kind, _classifiers)
+        intro = [f"## {task.title}", *([task.note] if task.note else [])]
+        parts += [*intro, *body(task, document, known)]
+    parts += ["## What this was measured on", *_provenance(documents)]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _expected(task: Task, document: Document, known: Mapping[str, Any]) -> list[Row]:
+    """Rows that the table shall have, then others that were kept."""
+    measured = [Row(row["model"], row["split"], row["labels"]) for row in document["rows"]]
+    return list(dict.fromkeys([*rows(task, known), *measured]))
+
+
+def _kept(document: Document) -> dict[Row, Document]:
+    return {Row(row["model"], row["split"], row["labels"]): row for row in document["rows"]}
+
+
+def _bits(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+    kept = _kept(document)
+    body = []
+    for row in _expected(task, document, known):
+        found = kept.get(row)
+        if found is None:
+            body.append([_language_name(row.model), NOT_RUN, "", ""])
+            continue
+        figure = found["figures"]["bits_per_base"]
+        cells = f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+        body.append([_language_name(row.model), cells, f"{found['seconds']:.0f}", _trained(found["facts"])])
+    name, bits, note = GIVEN_BITS
+    body.append([name, f"{bits:.3f}", "", note])
+    relatives = (
+        "Where a model's genomes hold relatives of E. coli K-12, its text holds close copies of much of the held-out "
+        "stretch, which flatters it here."
+    )
+    return [table(("model", "bits per base", "seconds", "trained on"), body), relatives, _aim(task, document)]
+
+
+def _language_name(model: str) -> str:
+    kind, _, order = model.partition("-")
+    names = {"markov": f"Markov, order {order}", "mixture": f"Markov, all orders up to {order} blended"}
+    return names[kind] if kind in names and order.isdigit() else f"**{model}**"
+
+
+def _trained(facts: Document) -> str:
+    if not facts:
+        return "the first 90 %, counted"
+    genomes = ", ".join(str(name).rsplit("/", 1)[-1] for name in facts.get("genomes") or []) or "not stated"
+    seconds = facts.get("seconds")
+    time = f"; {seconds / 60:.0f} minutes on {facts.get('threads')} threads" if seconds else ""
+    size = f"; {facts['hidden']} hidden, {facts['k']}-mers at stride {facts['stride']}" if facts.get("hidden") else ""
+    return genomes + size + time
+
+
+def _classifiers(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+    parts: list[str] = []
+    kept = _kept(document)
+    names = {"grouped": "Grouped 5-fold", "random": "Random 5-fold, as published", "test": ""}
+    columns = ("model", "MCC", "accuracy", "AUROC", "seeds", f"difference to {task.reference}", "seconds")
+    for split in task.splits:
+        if names.get(split):
+            parts.append(f"### {names[split]}")
+        expected = [row for row in _expected(task, document, known) if row.split == split]
+        parts += [table(columns, (_classifier_row(task, row, kept.get(row)) for row in expected))]
+        parts.append(_aim(task, document, split))
+        if task.published and split in ("random", "test"):
+            parts.append(_published(task))
+    parts.append(_texts(document))
+    return [part for part in parts if part]
+
+
+def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
+    name = f"**{row.model}**" if is_network(row.model) else row.model.replace("_", " ")
+    if found is None:
+        return [name, NOT_RUN, "", "", "", "", ""]
+    figures = found["figures"]
+    wanted = len(seeds_of(task, row.labels))
+    seeds = f"{len(found['seeds'])}" + (f" of {wanted}" if len(found["seeds"]) < wanted else "")
+    return [
+        name,
+        *(interval(figures[figure]) for figure in ("mcc", "accuracy", "auroc")),
+        seeds,
+        _difference(found),
+        f"{found['seconds']:.0f}" if found["seconds"] >= 1 else "<1",
+    ]
+
+
+def _difference(found: Document) -> str:
+    told = found.get("difference")
+    if not told:
+        return "–"
+    each = ", ".join(signed(value) for value in told["by_seed"].values())
+    return f"{interval(told['figures']['mcc'])}<br>{each}"
+
+
+def _published(task: Task) -> str:
+    """The published rows of a task, apart from the measured ones."""
+    found = published.load()
+    told = found.tasks[task.published or ""]
+    names = list(dict.fromkeys(name for row in told.rows for name in row.figures))
+    body = [
+        [
+            row.model,
+            "" if row.labels is None else f"{row.labels:,}",
+            *(signed(row.figures[name]) if name in row.figures else "" for name in names),
+            f"[{row.source}]({found.sources[row.source].address})",
+        ]
+        for row in told.rows
+    ]
+    text = f"Published, from other splits, so not to be ranked with the table above. {told.protocol.strip()}"
+    return text + "\n\n" + table(("model", "labels", *names, "source"), body)
+
+
+def _texts(document: Document) -> str:
+    """What each language model's text held of the dataset."""
+    said = {}
+    for row in document["rows"]:
+        if row.get("text"):
+            said[row["model"].partition("+")[0]] = row["text"]
+    lines = []
+    for name, text in said.items():
+        cut = (text["facts"] or {}).get("exclude_matches")
+        if text["shared"] is None:
+            lines.append(f"- {name}: its bundle does not say what it was trained on.")
+            continue
+        lines.append(
+            f"- {name}: its pre-training text holds a 20-mer of {text['shared']:,} of the {text['of']:,} sequences"
+            + (f" (matches with {cut} were cut out of it)." if cut else " (without their labels; nothing was cut).")
+        )
+    if not lines:
+        return ""
+    return "Whether pre-training saw the unlabelled sequences of this set:\n\n" + "\n".join(lines)
+
+
+def _few(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+    kept = _kept(document)
+    expected = _expected(task, document, known)
+    models = list(dict.fromkeys(row.model for row in expected))
+    told = published.load().tasks[task.published].rows if task.published else ()
+    ancestor = {row.labels: row.figures for row in told}
+    parts = []
+    for figure in ("accuracy", "mcc"):
+        head = ("labels", *models, *(["published"] if told else []))
+        body = []
+        for size in dict.fromkeys(row.labels for row in expected):
+            cells = [f"{size:,}"]
+            for model in models:
+                found = kept.get(Row(model, expected[0].split, size))
+                cells.append(_few_cell(found, figure, len(seeds_of(task, size))))
+            if told:
+                cells.append(signed(ancestor.get(size, {}).get(figure)))
+            body.append(cells)
+        parts += [f"### {'MCC' if figure == 'mcc' else 'Accuracy'}", table(head, body)]
+    parts.append(
+        f"Below each figure of dnalm's, its paired difference to {task.reference} on the same draws. Labels used for "
+        "validation are among those counted."
+    )
+    if told:
+        parts.append(f"Published: {told[0].model}. {published.load().tasks[task.published or ''].protocol.strip()}")
+    return parts
+
+
+def _few_cell(found: Document | None, figure: str, wanted: int) -> str:
+    if found is None:
+        return NOT_RUN
+    cell = interval(found["figures"][figure])
+    if len(found["seeds"]) < wanted:
+        cell += f" ({len(found['seeds'])} of {wanted} draws)"
+    if found.get("difference"):
+        cell += f"<br>{interval(found['difference']['figures'][figure])}"
+    return cell
+
+
+def _curve(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+    kept = _kept(document)
+    body = []
+    for row in _expected(task, document, known):
+        found = kept.get(row)
+        name = row.model.partition("+")[0]
+        if found is None or "bits_per_base" not in found:
+            body.append([name, NOT_RUN, ""])
+        else:
+            body.append([name, interval(found["bits_per_base"]), interval(found["figures"]["mcc"])])
+    picture = (
+        "![MCC of the promoter classifier against bits per base of its language model](images/mcc-vs-bits.png)"
+        if any("bits_per_base" in row for row in document["rows"])
+        else ""
+    )
+    text = (
+        "Language models and snapshots of their training, each with the `wide` head on the grouped folds (seed 0) of "
+        "the E. coli sigma-70 set. Bits per base: last 10 % of E. coli K-12. `--snapshots DIR` adds points."
+    )
+    return [text, *([picture] if picture else []), table(("language model", "bits per base", "MCC"), body)]
+
+
+def _aim(task: Task, document: Document, split: str | None = None) -> str:
+    """The aim beside the best of dnalm's own rows."""
+    split = split or task.splits[0]
+    if split not in task.aims:
+        return ""
+    figure, wanted = task.aims[split]
+    lower_is_better = figure == "bits_per_base"
+    ours = [
+        row
+        for row in document["rows"]
+        if row["split"] == split
+        and (row.get("facts") if lower_is_better else is_network(row["model"]) and not row["model"].startswith(RANDOM))
+    ]
+    said = f"Aim: {figure.replace('_', ' ')} {wanted:.3f}."
+    if not ours:
+        return f"{said} {NOT_RUN.capitalize()}."
+    best = (min if lower_is_better else max)(ours, key=lambda row: row["figures"][figure]["value"])
+    value = best["figures"][figure]["value"]
+    short = value - wanted if lower_is_better else wanted - value
+    verdict = "the aim is met" if short <= 0 else f"{short:.3f} short of it"
+    return f"{said} Best here: {value:.3f} ({best['model']}, {len(best['seeds'])} seeds): {verdict}."
+
+
+def _provenance(documents: Mapping[str, Document]) -> list[str]:
+    body = []
+    for name, document in documents.items():
+        found = document["rows"]
+        if not found:
+            continue
+        data = sorted({row["data"]["sha256"][:12] for row in found if "data" in row})
+        commits = sorted({str(row["versions"].get("commit", ""))[:9] for row in found})
+        machines = sorted({machine for row in found for machine in row["machines"]})
+        hours = sum(row["seconds"] * row["fits"] for row in found) / 3600
+        last = max(row["finished"] for row in found)[:10]
+        body.append([name, ", ".join(data) or "–", "; ".join(machines), f"{hours:.2f}", ", ".join(commits), last])
+    if not body:
+        return ["Nothing was measured yet."]
+    return [
+        table(("task", "data (sha256)", "machine", "hours of fitting", "commits", "last"), body),
+        "Each row's configuration, weights' checksum, seeds and checksum of its predictions stand in `data/results/`.",
+    ]

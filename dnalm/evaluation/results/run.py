@@ -1,0 +1,92 @@
+"""Runs units of work in order, in one process or several, within a budget of time; what is done stays done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dnalm.evaluation.results.measure import fingerprint, measure
+from dnalm.evaluation.results.models import Models, start_of
+from dnalm.evaluation.results.units import Store, Unit
+
+Report = Callable[[Unit, dict[str, Any]], None]
+
+
+def can_run(unit: Unit, models: Models) -> bool:
+    """Whether the language model that a unit wants is there."""
+    if unit.kind == "text" or (unit.kind == "bits" and not unit.model.startswith(("markov-", "mixture-"))):
+        return unit.model in models
+    start = start_of(unit.model)
+    return start is None or start in models
+
+
+def is_done(unit: Unit, store: Store, models: Models) -> bool:
+    """Whether it was measured with the data, weights and settings of now."""
+    return store.path(unit).is_file() and store.current(unit, fingerprint(unit, models)) is not None
+
+
+def pending(units: Sequence[Unit], store: Store, models: Models) -> Iterator[Unit]:
+    """Units that can be measured and have not been, in order; looked up one by one, as they are asked for."""
+    return (unit for unit in units if can_run(unit, models) and not is_done(unit, store, models))
+
+
+def run_unit(unit: Unit, models: Models, folder: Path) -> dict[str, Any]:
+    """Measure one unit and keep it."""
+    document = measure(unit, models)
+    Store(folder).write(unit, document)
+    return document
+
+
+def run(
+    units: Sequence[Unit],
+    store: Store,
+    models: Models,
+    *,
+    processes: int = 1,
+    minutes: float | None = None,
+    report: Report | None = None,
+) -> int:
+    """Measure what is pending.
+
+    Args:
+        units: in order.
+        store: where they are kept.
+        models: folders of the language models by name.
+        processes: units measured side by side, each with its share of the threads.
+        minutes: no unit is begun after so long.
+        report: called as each is done.
+
+    Returns:
+        How many were measured.
+    """
+    end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    left, done = pending(units, store, models), 0
+    if processes <= 1:
+        for unit in left:
+            if time.monotonic() >= end:
+                break
+            document = run_unit(unit, models, store.folder)
+            done += 1
+            if report:
+                report(unit, document)
+        return done
+    threads = max(1, torch.get_num_threads() // processes)
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        running: dict[Future[dict[str, Any]], Unit] = {}
+        while True:
+            while len(running) < processes and time.monotonic() < end and (unit := next(left, None)) is not None:
+                running[pool.submit(run_unit, unit, dict(models), store.folder)] = unit
+            if not running:
+                return done
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                unit = running.pop(future)
+                document = future.result()
+                done += 1
+                if report:
+                    report(unit, document)

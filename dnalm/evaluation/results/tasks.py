@@ -1,0 +1,237 @@
+"""What is measured, as data: the tasks, the rows of their tables, and the units of work that each row takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dnalm.evaluation.networks import RANDOM
+from dnalm.evaluation.results.models import RULE, Models, is_network, present
+from dnalm.evaluation.results.units import Unit
+
+FOLDS = 5
+LANGUAGE_MODELS = ("ecoli-lm", "enterobacteria-lm")
+"""Shown in every table, as not yet run where there is no such model."""
+GENOME = "ecoli-k12"
+HELD_OUT = "last-tenth"
+TEXT = "pre-training-text"
+FEW = "few-labels"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One table.
+
+    Attributes:
+        name: of the task, and of its file in data/results.
+        title: for people.
+        kind: `bits`, `folds`, `test`, `few` (test split, few labels), or `curve` (MCC against bits per base).
+        data: dataset or genome.
+        splits: how the data are dealt.
+        seeds: of folds, of draws, or of training.
+        plain: baselines, in the order of the table.
+        starts: what dnalm's classifier starts from, besides the other language models there are.
+        heads: of dnalm's classifier.
+        reference: the baseline that differences are taken to.
+        published: key of the table in data/published.yaml.
+        labels: sizes of the training part, for `few`.
+        aims: what is aimed at, by split: figure and value.
+        note: said above the table.
+    """
+
+    name: str
+    title: str
+    kind: Literal["bits", "folds", "test", "few", "curve"]
+    data: str
+    splits: tuple[str, ...] = ("test",)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    plain: tuple[str, ...] = ()
+    starts: tuple[str, ...] = (RANDOM, *LANGUAGE_MODELS)
+    heads: tuple[str, ...] = ("wide", "ensemble")
+    reference: str | None = None
+    published: str | None = None
+    labels: tuple[int, ...] = ()
+    aims: dict[str, tuple[str, float]] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: a model on a split, from so many labels (None: all)."""
+
+    model: str
+    split: str
+    labels: int | None = None
+
+
+_PLAIN_81 = (
+    "gc_alone",
+    "kmer_logistic",
+    "positional_logistic",
+    "windowed_logistic",
+    "stacked_wam",
+    "one_layer_cnn",
+    "plain_average",
+)
+_PLAIN_150 = ("kmer_logistic", "positional_logistic", "one_layer_cnn", "plain_average")
+_MASKED = "Bases 100 to 102 are N in both classes, since the start codon there gives most answers away."
+_FEW_SIZES = (20, 50, 100, 200, 500, 1000, 3000)
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task(
+            "lm-ecoli",
+            "Bits per base on the last 10 % of E. coli K-12",
+            "bits",
+            GENOME,
+            (HELD_OUT,),
+            (0,),
+            (*(f"markov-{order}" for order in range(1, 13)), "mixture-8", "mixture-10", "mixture-12"),
+            aims={HELD_OUT: ("bits_per_base", 1.80)},
+            note="Trained or counted on the first 90 %, both strands. Two bits is a random sequence.",
+        ),
+        Task(
+            "ecoli-sigma70-81",
+            "E. coli sigma-70 promoters, 81 bp",
+            "folds",
+            "ecoli-sigma70-81",
+            ("grouped", "random"),
+            plain=_PLAIN_81,
+            reference="plain_average",
+            published="ecoli-sigma70-81",
+            aims={"grouped": ("mcc", 0.87), "random": ("mcc", 0.88)},
+        ),
+        Task(
+            "bsubtilis-promoters-81",
+            "B. subtilis promoters, 81 bp",
+            "folds",
+            "bsubtilis-promoters-81",
+            ("grouped", "random"),
+            plain=_PLAIN_81,
+            reference="plain_average",
+            published="bsubtilis-promoters-81",
+            aims={"grouped": ("mcc", 0.82), "random": ("mcc", 0.86)},
+        ),
+        Task(
+            "ecoli-promoters-150",
+            "E. coli gene starts, 150 bp",
+            "test",
+            "ecoli-promoters-150",
+            plain=(RULE, *_PLAIN_150),
+            reference="plain_average",
+            published="ecoli-promoters-150",
+            aims={"test": ("accuracy", 0.985)},
+        ),
+        Task(
+            "ecoli-promoters-150-masked",
+            "E. coli gene starts, 150 bp, start codon hidden",
+            "test",
+            "ecoli-promoters-150-masked",
+            plain=_PLAIN_150,
+            reference="plain_average",
+            aims={"test": ("accuracy", 0.955)},
+            note=_MASKED,
+        ),
+        Task(
+            "few-labels-150",
+            "E. coli gene starts, 150 bp, from few labels",
+            "few",
+            "ecoli-promoters-150",
+            (FEW,),
+            (0, 1, 2, 3, 4),
+            ("positional_logistic",),
+            starts=LANGUAGE_MODELS,
+            reference="positional_logistic",
+            published="ecoli-promoters-150-few-labels",
+            labels=_FEW_SIZES,
+        ),
+        Task(
+            "few-labels-150-masked",
+            "E. coli gene starts, 150 bp, start codon hidden, from few labels",
+            "few",
+            "ecoli-promoters-150-masked",
+            (FEW,),
+            (0, 1, 2, 3, 4),
+            ("positional_logistic",),
+            starts=LANGUAGE_MODELS,
+            reference="positional_logistic",
+            labels=_FEW_SIZES,
+            note=_MASKED,
+        ),
+        Task(
+            "mcc-vs-bits",
+            "The better the language model, the better the classifier",
+            "curve",
+            "ecoli-sigma70-81",
+            ("grouped",),
+            (0,),
+            starts=LANGUAGE_MODELS,
+            heads=("wide",),
+        ),
+    )
+}
+
+
+def seeds_of(task: Task, labels: int | None) -> tuple[int, ...]:
+    """The seeds of a row: five draws up to 200 labels, three above, where there is less to chance."""
+    return task.seeds[:3] if labels is not None and labels > 200 else task.seeds
+
+
+def rows(task: Task, models: Models, snapshots: Sequence[str] = ()) -> list[Row]:
+    """The rows that a task's table shall have.
+
+    Args:
+        task: the task.
+        models: the language models there are.
+        snapshots: names among them that are points of the curve, and stand in no other table.
+    """
+    shipped = {name: folder for name, folder in models.items() if name not in snapshots}
+    starts = present(task.starts, models if task.kind == "curve" else shipped)
+    if task.kind == "bits":
+        names = [*task.plain, *(start for start in starts if start != RANDOM)]
+    else:
+        names = [*task.plain, *(f"{start}+{head}" for head in task.heads for start in starts)]
+    return [Row(name, split, labels) for split in task.splits for labels in (task.labels or (None,)) for name in names]
+
+
+def units(task: Task, row: Row) -> list[Unit]:
+    """The units of work that a row takes, seeds in order."""
+    every: list[Unit] = []
+    for seed in seeds_of(task, row.labels):
+        if task.kind == "bits":
+            every.append(Unit("bits", task.data, row.model, row.split, seed))
+        elif task.kind in ("folds", "curve"):
+            every += [Unit("fold", task.data, row.model, row.split, seed, fold) for fold in range(FOLDS)]
+        else:
+            every.append(Unit("test", task.data, row.model, row.split, seed, labels=row.labels))
+    return every
+
+
+def side_units(task: Task, row: Row) -> list[Unit]:
+    """What else a row wants to know of its language model: what its text held, or its bits per base."""
+    start = row.model.partition("+")[0]
+    if not is_network(row.model) or start == RANDOM:
+        return []
+    if task.kind == "curve":
+        return [Unit("bits", GENOME, start, HELD_OUT)]
+    return [Unit("text", task.data, start, TEXT)]
+
+
+def in_order(chosen: Sequence[Task], models: Models, snapshots: Sequence[str] = ()) -> list[Unit]:
+    """All units of some tasks, each once: first seeds before second ones, the cheap and most telling first."""
+    wanted: dict[Unit, tuple[int, ...]] = {}
+    for place, task in enumerate(chosen):
+        for row in rows(task, models, snapshots):
+            for unit in [*side_units(task, row), *units(task, row)]:
+                split = task.splits.index(row.split)
+                wanted.setdefault(unit, (unit.seed, _cost(unit), split, place, row.labels or 0))
+    return sorted(wanted, key=lambda unit: wanted[unit])
+
+
+def _cost(unit: Unit) -> int:
+    """Rank of what a unit takes: seconds, a minute, many minutes."""
+    if is_network(unit.model):
+        return 1 if unit.model.endswith("+wide") else 3
+    return 2 if unit.model in ("plain_average", "one_layer_cnn") else 0
