@@ -29,7 +29,9 @@ DOCS = PACKAGE_ROOT / "docs"
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description=__doc__)
     parser.add_argument("--only", action="append", metavar="TASK", help=f"a task, or several: {', '.join(TASKS)}")
-    parser.add_argument("--match", default="", metavar="TEXT", help="only units whose name holds TEXT (see --list)")
+    parser.add_argument(
+        "--match", action="append", default=[], metavar="TEXT", help="only units whose name holds TEXT (see --list)"
+    )
     parser.add_argument("--minutes", type=float, help="begin no unit after so long")
     parser.add_argument("--processes", type=int, default=1, help="units measured side by side")
     parser.add_argument("--snapshots", type=Path, metavar="DIR", help="folder of language models: points of the curve")
@@ -54,14 +56,16 @@ def say(unit: Unit, document: dict[str, Any]) -> None:
     print(f"{unit.name}  {value if value is None else round(value, 4)}  {document['seconds']:.1f} s", flush=True)
 
 
-def write(tasks: list[Task], store: Store, models: dict[str, Path], snapshots: list[str], data: Path, docs: Path):
+def write(
+    tasks: list[Task], store: Store, models: dict[str, Path], snapshots: list[str], data: Path, docs: Path
+) -> None:
     """Gather the tasks' rows, and draw the page and the picture from the rows of all tasks."""
     for task in tasks:
         gather(task, store, models, data, snapshots)
     documents = {name: read_results(data, task) for name, task in TASKS.items()}
-    known = {name: folder for name, folder in models.items() if name not in snapshots}
     draw_curve(documents["mcc-vs-bits"], docs / "images" / "mcc-vs-bits.png")
-    write_whole(docs / "results.md", render(documents, known))
+    docs.mkdir(parents=True, exist_ok=True)
+    write_whole(docs / "results.md", render(documents))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
         shipped = find_models()
         models = find_models(told.snapshots)
         snapshots = [name for name in models if name not in shipped]
-        units = [unit for unit in in_order(tasks, models, snapshots) if told.match in unit.name]
+        units = [unit for unit in in_order(tasks, models, snapshots) if all(text in unit.name for text in told.match)]
         if told.list:
             for unit in units:
                 there = can_run(unit, models)

@@ -100,7 +100,8 @@ class NetworkFit:
             The fit; `out_of_fold` is nan where a training sequence was in no validation part.
 
         Raises:
-            InputError: fewer than two sequences of a class, or one too short for the encoder.
+            InputError: fewer than three sequences of a class (inner folds leave one for validation, and the wide head
+                wants two), or one too short for the encoder.
         """
         labels = np.asarray(labels).astype(bool)
         examples = Examples(list(sequences), labels.astype(np.int64))

@@ -57,37 +57,32 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
 
 
-def render(documents: Mapping[str, Document], known: Mapping[str, Any]) -> str:
-    """The page.
-
-    Args:
-        documents: each task's rows, as kept.
-        known: the language models there are, by name; their rows are shown even where nothing was measured.
-    """
+def render(documents: Mapping[str, Document]) -> str:
+    """The page, from each task's rows as kept: the same for everyone, whatever models and data they have."""
     parts = [_HEAD]
     for task in TASKS.values():
         document = documents[task.name]
         body = {"bits": _bits, "curve": _curve, "few": _few}.get(task.kind, _classifiers)
         intro = [f"## {task.title}", *([task.note] if task.note else [])]
-        parts += [*intro, *body(task, document, known)]
+        parts += [*intro, *body(task, document)]
     parts += ["## What this was measured on", *_provenance(documents)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _expected(task: Task, document: Document, known: Mapping[str, Any]) -> list[Row]:
+def _expected(task: Task, document: Document) -> list[Row]:
     """Rows that the table shall have, then others that were kept."""
     measured = [Row(row["model"], row["split"], row["labels"]) for row in document["rows"]]
-    return list(dict.fromkeys([*rows(task, known), *measured]))
+    return list(dict.fromkeys([*rows(task, {}), *measured]))
 
 
 def _kept(document: Document) -> dict[Row, Document]:
     return {Row(row["model"], row["split"], row["labels"]): row for row in document["rows"]}
 
 
-def _bits(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+def _bits(task: Task, document: Document) -> list[str]:
     kept = _kept(document)
     body = []
-    for row in _expected(task, document, known):
+    for row in _expected(task, document):
         found = kept.get(row)
         if found is None:
             body.append([_language_name(row.model), NOT_RUN, "", ""])
@@ -120,7 +115,7 @@ def _trained(facts: Document) -> str:
     return genomes + size + time
 
 
-def _classifiers(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+def _classifiers(task: Task, document: Document) -> list[str]:
     parts: list[str] = []
     kept = _kept(document)
     names = {"grouped": "Grouped 5-fold", "random": "Random 5-fold, as published", "test": ""}
@@ -128,7 +123,7 @@ def _classifiers(task: Task, document: Document, known: Mapping[str, Any]) -> li
     for split in task.splits:
         if names.get(split):
             parts.append(f"### {names[split]}")
-        expected = [row for row in _expected(task, document, known) if row.split == split]
+        expected = [row for row in _expected(task, document) if row.split == split]
         parts += [table(columns, (_classifier_row(task, row, kept.get(row)) for row in expected))]
         parts.append(_aim(task, document, split))
         if task.published and split in ("random", "test"):
@@ -200,9 +195,9 @@ def _texts(document: Document) -> str:
     return "Whether pre-training saw the unlabelled sequences of this set:\n\n" + "\n".join(lines)
 
 
-def _few(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+def _few(task: Task, document: Document) -> list[str]:
     kept = _kept(document)
-    expected = _expected(task, document, known)
+    expected = _expected(task, document)
     models = list(dict.fromkeys(row.model for row in expected))
     told = published.load().tasks[task.published].rows if task.published else ()
     ancestor = {row.labels: row.figures for row in told}
@@ -239,10 +234,10 @@ def _few_cell(found: Document | None, figure: str, wanted: int) -> str:
     return cell
 
 
-def _curve(task: Task, document: Document, known: Mapping[str, Any]) -> list[str]:
+def _curve(task: Task, document: Document) -> list[str]:
     kept = _kept(document)
     body = []
-    for row in _expected(task, document, known):
+    for row in _expected(task, document):
         found = kept.get(row)
         name = row.model.partition("+")[0]
         if found is None or "bits_per_base" not in found:

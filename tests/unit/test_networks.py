@@ -1,0 +1,117 @@
+"""dnalm's classifier as a fit: learns a planted motif, sees only its training part, gives the same twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dnalm.alphabet import encode
+from dnalm.evaluation import networks
+from dnalm.evaluation.folds import run_folds
+from dnalm.evaluation.networks import NetworkFit
+from dnalm.metrics import binary_metrics
+from dnalm.model.bundle import write_bundle
+from dnalm.model.config import BundleConfig, EncoderConfig
+from dnalm.model.language_model import AWDLanguageModel
+
+N, LENGTH = 120, 30
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of eight units, with the weights that it starts with."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-lm"
+    encoder = EncoderConfig(k=3, stride=2, embedding=8, hidden=8, layers=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = AWDLanguageModel(encoder.with_dropout(0), "continuation")
+    config = BundleConfig(kind="language-model", name="tiny-lm", encoder=model.config, lm_head="continuation")
+    write_bundle(folder, config, model, {}, "tiny")
+    return folder
+
+
+@pytest.fixture
+def planted() -> tuple[np.ndarray, np.ndarray]:
+    """Random sequences; the positive ones have TATAAT at base 12."""
+    generator = np.random.default_rng(5)
+    codes = generator.integers(4, size=(N, LENGTH)).astype(np.uint8)
+    labels = np.arange(N) % 3 == 0
+    codes[labels, 12:18] = encode("TATAAT")
+    return codes, labels
+
+
+def _mcc(truth: np.ndarray, probability: np.ndarray, threshold: float | np.ndarray) -> float:
+    generator = np.random.default_rng(0)
+    return binary_metrics(truth, probability, threshold=threshold, generator=generator, resamples=0)["mcc"].value
+
+
+def test_learns_a_planted_motif_over_folds(tiny: Path, planted: tuple[np.ndarray, np.ndarray]) -> None:
+    codes, labels = planted
+    found = run_folds("tiny+wide", NetworkFit(str(tiny), "wide"), codes, labels, np.arange(N) % 2, seed=3)
+    assert _mcc(found.truth, found.probability, found.threshold) > 0.9
+
+
+def test_every_training_sequence_is_validated_on_once(tiny: Path, planted: tuple[np.ndarray, np.ndarray]) -> None:
+    codes, labels = planted
+    fitted = NetworkFit(str(tiny), "wide")(codes, labels, np.random.default_rng(1))
+    assert np.isfinite(fitted.out_of_fold).all()
+    assert 0 < fitted.threshold < 1
+    once = NetworkFit(str(tiny), "wide", rotations=1)(codes, labels, np.random.default_rng(1))
+    # One of four inner folds, of 120 sequences that share no 20-mer: 30.
+    assert np.isfinite(once.out_of_fold).sum() == N // 4
+
+
+def test_validation_parts_are_not_trained_on(
+    tiny: Path, planted: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, labels = planted
+    seen = []
+    real = networks.fit_members
+
+    def watched(config, start, train, valid, run, fabric):
+        seen.append(({row.tobytes() for row in train.sequences}, {row.tobytes() for row in valid.sequences}))
+        return real(config, start, train, valid, run, fabric)
+
+    monkeypatch.setattr(networks, "fit_members", watched)
+    NetworkFit(str(tiny), "wide")(codes, labels, np.random.default_rng(1))
+    assert len(seen) == networks.INNER_FOLDS
+    everything = {row.tobytes() for row in codes}
+    assert all(not train & valid and train | valid == everything for train, valid in seen)
+    assert set.union(*(valid for _, valid in seen)) == everything
+
+
+def test_the_same_generator_gives_the_same_fit(tiny: Path, planted: tuple[np.ndarray, np.ndarray]) -> None:
+    codes, labels = planted
+    fits = [NetworkFit(str(tiny), "wide", rotations=1)(codes, labels, np.random.default_rng(7)) for _ in range(2)]
+    assert np.array_equal(fits[0](codes), fits[1](codes))
+    assert fits[0].threshold == fits[1].threshold
+
+
+@pytest.mark.parametrize("model", [None, "tiny"])
+def test_an_ensemble_takes_the_heads_that_inner_folds_prefer(
+    model: str | None, tiny: Path, planted: tuple[np.ndarray, np.ndarray]
+) -> None:
+    codes, labels = planted
+    short = {"epochs_frozen": 1, "epochs": 1}
+    fit = NetworkFit(None if model is None else str(tiny), "ensemble", rotations=1, options=short)
+    chance = fit(codes, labels, np.random.default_rng(2))(codes)
+    assert chance.shape == (N,)
+    assert ((chance >= 0) & (chance <= 1)).all()
+
+
+def test_six_labels_are_enough_to_fit(tiny: Path, planted: tuple[np.ndarray, np.ndarray]) -> None:
+    codes, labels = planted
+    rows = np.concatenate([np.flatnonzero(labels)[:3], np.flatnonzero(~labels)[:3]])
+    chance = NetworkFit(str(tiny), "wide")(codes[rows], labels[rows], np.random.default_rng(2))(codes)
+    assert np.isfinite(chance).all()
+
+
+def test_what_decides_a_result_changes_its_description(tiny: Path) -> None:
+    told = NetworkFit(str(tiny), "wide").describe(LENGTH)
+    assert told == NetworkFit(str(tiny), "wide").describe(LENGTH)
+    assert told["weights"] != NetworkFit(None, "wide").describe(LENGTH)["weights"]
+    assert told != NetworkFit(str(tiny), "wide", rotations=1).describe(LENGTH)
+    assert told != NetworkFit(str(tiny), "wide", options={"label_smoothing": 0.1}).describe(LENGTH)
