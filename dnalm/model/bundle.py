@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -20,6 +22,8 @@ from dnalm.settings import settings
 
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
 _LARGEST_JSON = 16 << 20
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,16 @@ def read_bundle(folder: Path) -> Bundle:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise BundleError(f"{folder / CONFIG}: field {place}: {first['msg']}") from None
-    metrics = _json_object(folder / METRICS) if (folder / METRICS).exists() else {}
-    card = (folder / CARD).read_text(errors="replace")[:_LARGEST_JSON] if (folder / CARD).exists() else ""
-    return Bundle(folder, config, metrics, card)
+    metrics = _json_object(folder / METRICS) if (folder / METRICS).is_file() else {}
+    return Bundle(folder, config, metrics, _text(folder / CARD))
+
+
+def _text(path: Path) -> str:
+    """The beginning of a text file; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file.read(_LARGEST_JSON).decode(errors="replace")
 
 
 def _json_object(path: Path) -> dict[str, Any]:
@@ -85,15 +96,21 @@ def _json_object(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path}: {path.stat().st_size:,} bytes; {_LARGEST_JSON:,} at most")
     try:
         document = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not JSON, not text, a number of a million digits, nested too deep
         raise BundleError(f"{path}: not JSON: {error}") from None
     if not isinstance(document, dict):
         raise BundleError(f"{path}: one JSON object is wanted")
     return document
 
 
-def load_weights(module: nn.Module, bundle: Bundle) -> None:
-    """Put a bundle's weights into `module`, checking names, shapes and that all are numbers.
+def load_module(bundle: Bundle, make: Callable[[], AnyModule]) -> AnyModule:
+    """A module with a bundle's weights, after checking their names, shapes and that all are numbers.
+
+    They are checked against a module without memory, so that a configuration that lies about its size costs none.
+
+    Args:
+        bundle: whose weights.
+        make: makes the module that the bundle's configuration describes.
 
     Raises:
         BundleError: the weights are damaged, or do not match the configuration.
@@ -103,9 +120,12 @@ def load_weights(module: nn.Module, bundle: Bundle) -> None:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{path}: the weights cannot be read: {error}") from None
-    wanted = module.state_dict()
+    with torch.device("meta"):
+        wanted = make().state_dict()
     _check_tensors(path, tensors, wanted)
+    module = make()
     module.load_state_dict(tensors)
+    return module
 
 
 def _check_tensors(path: Path, tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
@@ -117,6 +137,8 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], wanted: dict[str, Ten
         if tensor.shape != wanted[name].shape:
             shapes = f"{tuple(tensor.shape)}, {CONFIG} calls for {tuple(wanted[name].shape)}"
             raise BundleError(f"{path}: tensor {name} has shape {shapes}")
+        if tensor.is_floating_point() != wanted[name].is_floating_point():
+            raise BundleError(f"{path}: tensor {name} holds {tensor.dtype}, {CONFIG} calls for {wanted[name].dtype}")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise BundleError(f"{path}: tensor {name} holds values that are not numbers")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dnalm.alphabet import UNKNOWN, Codes, encode
 from dnalm.errors import InputError
 from dnalm.metrics import Figure, block_bootstrap_mean
-from dnalm.model.bundle import Bundle, find_bundle, load_weights, read_bundle
+from dnalm.model.bundle import Bundle, find_bundle, load_module, read_bundle
 from dnalm.model.classifier import SequenceClassifier
 from dnalm.model.config import BundleConfig
 from dnalm.model.language_model import AWDLanguageModel
@@ -74,8 +74,7 @@ class Classifier(_Loaded):
 
     def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
         super().__init__(bundle, device)
-        self.module = SequenceClassifier(bundle.config.members, len(bundle.config.labels))
-        load_weights(self.module, bundle)
+        self.module = load_module(bundle, lambda: SequenceClassifier(bundle.config.members, len(bundle.config.labels)))
         self.module.to(self.device).eval().requires_grad_(False)
 
     def logits(self, sequences: NDArray[np.uint8] | Sequence[Codes]) -> NDArray[np.float32]:
@@ -138,8 +137,10 @@ class Classifier(_Loaded):
         first = 0
         with torch.inference_mode():
             while first < len(order):
-                size = max(1, _BATCH_BASES // int(lengths[order[min(first + 255, len(order) - 1)]]))
-                rows = order[first : first + size]
+                # Lengths rise: with each sequence more, all are padded to its length.
+                most = lengths[order[first : first + max(1, _BATCH_BASES // int(lengths[order[first]]))]]
+                fits = int(np.count_nonzero(most * np.arange(1, len(most) + 1) <= _BATCH_BASES))
+                rows = order[first : first + max(1, fits)]
                 batch = pad([sequences[row] for row in rows])
                 yield rows, batch.to(self.device), torch.from_numpy(lengths[rows]).to(self.device)
                 first += len(rows)
@@ -164,8 +165,7 @@ class LanguageModel(_Loaded):
         super().__init__(bundle, device)
         encoder, head = bundle.config.encoder, bundle.config.lm_head
         assert encoder is not None and head is not None  # the schema sees to it
-        self.module = AWDLanguageModel(encoder, head)
-        load_weights(self.module, bundle)
+        self.module = load_module(bundle, lambda: AWDLanguageModel(encoder, head))
         self.module.to(self.device).eval().requires_grad_(False)
 
     def bits(self, codes: Codes) -> NDArray[np.float64]:

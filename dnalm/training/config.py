@@ -28,7 +28,7 @@ class ComputeConfig(Checked):
 class OptimizerConfig(Checked):
     """AdamW on a one-cycle schedule (Smith 2018, arXiv:1803.09820)."""
 
-    learning_rate: float | Literal["find"] = Field(
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["find"] = Field(
         4e-3, description="highest rate of the cycle; find: by a range test before the run"
     )
     weight_decay: float = Field(0.01, ge=0, le=1)
@@ -63,7 +63,8 @@ class PretrainConfig(RunConfig):
     held_out_records: list[str] = Field(default_factory=list, description="records kept out whole, instead of a share")
     exclude: list[str] = Field(default_factory=list, description="regions cut out of the text, as RECORD:START-END")
     exclude_matches: str | None = Field(
-        None, description="a dataset (name or folder) whose test and validation sequences are cut out of the text"
+        None,
+        description="a dataset (name or folder): stretches of 20 bases shared with any of it are cut out",
     )
     both_strands: bool = Field(True, description="read each genome and its reverse complement")
     minutes: float | None = Field(None, gt=0, description="wall-clock budget of the training steps")

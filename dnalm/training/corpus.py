@@ -6,9 +6,11 @@ import hashlib
 import json
 import mmap
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +44,12 @@ class Holdout:
         else:
             cut = length - round(length * self.share)
             train, held = [(0, cut)], [(cut, length)]
-        cuts = [(region.start, region.end) for region in self.exclude if region.record == record]
+        cuts = []
+        for region in self.exclude:
+            if region.record == record:
+                if region.start >= length:
+                    raise InputError(f"{region}: kept out, but {record} has {length:,} bases")
+                cuts += [(region.start, region.end), (0, region.end - length)]  # the second: over the origin
         return _subtract(train, cuts), _subtract(held, cuts)
 
 
@@ -96,7 +103,25 @@ def build_corpus(
         InputError: nothing is left to train on, or a record or region that is kept out is not there.
     """
     building = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(building, ignore_errors=True)  # of a process that was killed and had this one's number
     building.mkdir(parents=True)
+    try:
+        info = _write_texts(records, building, holdout, progress)
+        (building / "corpus.json").write_text(json.dumps(info, indent=1))
+        if folder.exists():
+            for file in building.iterdir():
+                file.replace(folder / file.name)
+        else:
+            building.replace(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return Corpus(folder)
+
+
+def _write_texts(
+    records: Iterable[Record], building: Path, holdout: Holdout, progress: Callable[[str, int], None] | None
+) -> dict[str, Any]:
+    """Write the two texts; returns what `corpus.json` says of them."""
     digest, rows, missing = hashlib.sha256(), [], {region.record for region in holdout.exclude} | set(holdout.records)
     with (building / "train.u8").open("wb") as train, (building / "held_out.u8").open("wb") as held:
         for record in records:
@@ -121,16 +146,7 @@ def build_corpus(
         )
     if size == 0:
         raise InputError("no text is left to train on: everything was held out or cut")
-    info = {"records": rows, "train_bases": size, "sha256": digest.hexdigest()}
-    (building / "corpus.json").write_text(json.dumps(info, indent=1))
-    if folder.exists():
-        for file in building.iterdir():
-            file.replace(folder / file.name)
-        building.rmdir()
-    else:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building.replace(folder)
-    return Corpus(folder)
+    return {"records": rows, "train_bases": size, "sha256": digest.hexdigest()}
 
 
 class Lanes:

@@ -111,7 +111,7 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """Batches in an epoch; a last one too small to normalise over is left out."""
+        """Batches in an epoch: as even as they can be, so that none is too small to normalise over."""
         return max(1, round(len(self.examples) / self.size))
 
     def rows(self, step: int) -> NDArray[np.int64]:
@@ -129,10 +129,13 @@ class Batches:
 
     def __call__(self, step: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor, Tensor]:
         """Codes `(batch, length)`, lengths and targets of a step, this process's share of them."""
-        rows = self.rows(step)[rank::world]
+        rows = self.rows(step)
+        turned = np.random.default_rng([self.seed, 2, step]).random(len(rows))[rank::world] < 0.5
+        rows = rows[rank::world]
+        if not len(rows):
+            raise InputError(f"a batch of about {self.size} sequences cannot be shared out among {world} processes")
         sequences: Sequence[Codes] = [self.examples.sequences[row] for row in rows]
         if self.turn:
-            turned = np.random.default_rng([self.seed, 2, step, rank]).random(len(rows)) < 0.5
             sequences = [
                 reverse_complement(codes) if flip else codes for codes, flip in zip(sequences, turned, strict=True)
             ]

@@ -13,7 +13,7 @@ from dnalm.alphabet import Codes, reverse_complement
 from dnalm.datasets.recipes import load_or_make
 from dnalm.errors import InputError
 from dnalm.metrics import Figure, bootstrap_figures
-from dnalm.model.bundle import Bundle, find_bundle, load_weights, read_bundle, weights_hash, write_bundle
+from dnalm.model.bundle import Bundle, find_bundle, load_module, read_bundle, weights_hash, write_bundle
 from dnalm.model.language_model import AWDLanguageModel
 from dnalm.model.predict import pad
 from dnalm.training.card import finetuned_card
@@ -58,9 +58,7 @@ def load_language_model(name: str, dropout: float) -> tuple[Bundle, AWDLanguageM
     encoder, head = bundle.config.encoder, bundle.config.lm_head
     if encoder is None or head is None:
         raise InputError(f"{name}: a classifier; a language model is wanted here")
-    model = AWDLanguageModel(encoder.with_dropout(dropout), head)
-    load_weights(model, bundle)
-    return bundle, model
+    return bundle, load_module(bundle, lambda: AWDLanguageModel(encoder.with_dropout(dropout), head))
 
 
 def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None) -> Bundle:
@@ -78,8 +76,11 @@ def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None)
     examples = Examples(both, np.zeros(len(both), np.int64))
     batches = Batches(examples, config.batch_size, config.seed)
 
-    def loss(module: nn.Module, batch: tuple[Tensor, Tensor, Tensor], carried: Carried) -> tuple[Tensor, Carried]:
-        return module(batch[0]).mean(), None
+    def loss(
+        module: nn.Module, batch: tuple[Tensor, Tensor, Tensor], carried: Carried
+    ) -> tuple[Tensor, Tensor, Carried]:
+        scored = module(batch[0])
+        return scored.mean(), scored.scored.sum(), None
 
     before = _text_bits(model, held_out, config.seed)
     run.record("data", {"dataset": dataset.name, "sha256": dataset.sha256(), "model": parent.name})
@@ -100,7 +101,9 @@ def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None)
     loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
     loop.fit([lambda: stage])
     model.eval()
-    return _finish(config, run, parent, model, before, _text_bits(model, held_out, config.seed))
+    bundle = _finish(config, run, parent, model, before, _text_bits(model, held_out, config.seed))
+    fabric.barrier()  # the next phase finds the bundle whole, in every process
+    return bundle
 
 
 @torch.no_grad()

@@ -6,13 +6,12 @@ holds the weights, the optimizer, the carried state, the random generators and t
 
 from __future__ import annotations
 
+import copy
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,11 +20,12 @@ from torch import Tensor, nn
 
 from dnalm.errors import RunError
 from dnalm.model.dropout import set_generator
+from dnalm.training.checkpoint import Carried, Position, Saved, below, pack, unpack
 from dnalm.training.config import ComputeConfig, OptimizerConfig
+from dnalm.training.processes import add_up, first_alone_knows, share_batch_norms, stop_signals
 from dnalm.training.run import RunFolder
-from dnalm.training.schedule import one_cycle
+from dnalm.training.schedule import find_learning_rate, one_cycle
 
-Carried = list[tuple[Tensor, Tensor]] | None
 Progress = Callable[[dict[str, Any]], None]
 _REPORT_SECONDS = 1.0
 
@@ -41,7 +41,8 @@ class Stage:
         steps: optimizer steps.
         optimizer: rates and clipping.
         batch: the batch of a step, as CPU tensors: a function of the step alone.
-        loss: from the (wrapped) module, the batch on the device and the carried state, the loss and the new state.
+        loss: from the (wrapped) module, the batch on the device and the carried state: the mean loss, how much it is
+            the mean of (by which the shares of several processes are weighed), and the new state.
         validate: figures by name, on this process.
         validate_every: steps between validations.
         watch: the figure whose lowest value is kept; none keeps the last weights.
@@ -56,7 +57,7 @@ class Stage:
     steps: int
     optimizer: OptimizerConfig
     batch: Callable[[int], tuple[Any, ...]]
-    loss: Callable[[nn.Module, tuple[Any, ...], Carried], tuple[Tensor, Carried]]
+    loss: Callable[[nn.Module, tuple[Any, ...], Carried], tuple[Tensor, Tensor | float, Carried]]
     validate: Callable[[], dict[str, float]] | None = None
     validate_every: int = 1000
     watch: str | None = None
@@ -64,17 +65,6 @@ class Stage:
     unit: str = "bases"
     per_step: float = 1.0
     after_step: Callable[[int], None] | None = None
-
-
-@dataclass
-class _Position:
-    """Where a stage stands."""
-
-    step: int = 0
-    carried: Carried = None
-    best: float = math.inf
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    worse: int = 0
 
 
 def make_fabric(compute: ComputeConfig) -> Fabric:
@@ -87,29 +77,6 @@ def make_fabric(compute: ComputeConfig) -> Fabric:
         precision = "bf16-mixed" if on_cuda and torch.cuda.is_bf16_supported() else "32-true"
     strategy = "ddp" if compute.devices > 1 else "auto"
     return Fabric(accelerator=compute.accelerator, devices=compute.devices, strategy=strategy, precision=precision)
-
-
-@contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """Turn SIGTERM and Ctrl-C into an event that the loop looks at between two steps."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def note(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Loop:
@@ -146,6 +113,13 @@ class Loop:
             KeyboardInterrupt: stopped by a signal, after a checkpoint.
         """
         saved = self.run.load_checkpoint()
+        if saved and saved[1]["world"] != self.fabric.world_size:
+            raise RunError(
+                f"the checkpoint was written by {saved[1]['world']} processes, this run has {self.fabric.world_size}:"
+                " resume with as many devices"
+            )
+        # What a killed process wrote after its last checkpoint is written again.
+        self.run.trim_metrics(saved[1]["metrics_rows"] if saved else 0)
         with stop_signals() as stop:
             for index, make in enumerate(stages):
                 if saved and index < saved[1]["stage"]:
@@ -154,23 +128,17 @@ class Loop:
                 here = saved if saved and index == saved[1]["stage"] else None
                 self._fit_stage(index, stage, here, stop)
 
-    def _fit_stage(
-        self, index: int, stage: Stage, saved: tuple[dict[str, Tensor], dict[str, Any]] | None, stop: threading.Event
-    ) -> None:
+    def _fit_stage(self, index: int, stage: Stage, saved: Saved | None, stop: threading.Event) -> None:
         device = self.fabric.device
-        generator = torch.Generator(device=device).manual_seed(
-            self.seed * 1_000_003 + index * 1009 + self.fabric.global_rank
-        )
+        generator = self._generator(index)
         stage.module.to(device)
-        position = _Position()
         if saved:
-            tensors, state = saved
-            if state["world"] != self.fabric.world_size:
-                raise RunError(
-                    f"the checkpoint was written by {state['world']} processes, this run has {self.fabric.world_size}:"
-                    " resume with as many devices"
-                )
-            stage.module.load_state_dict(_below(tensors, "model."))
+            stage.module.load_state_dict(below(saved[0], "model."))
+            position = Position()
+        else:
+            position = Position(learning_rate=self._highest_rate(index, stage))
+        if self.fabric.world_size > 1:
+            share_batch_norms(stage.module)
         for group in stage.groups:
             group.setdefault("lr", 0.0)
         optimizer = torch.optim.AdamW(
@@ -178,96 +146,128 @@ class Loop:
         )
         module, wrapped = self.fabric.setup(stage.module, optimizer)
         if saved:
-            position = self._restore(tensors, state, optimizer, generator)
-            self.run.trim_metrics(state["metrics_rows"])
+            position = unpack(saved, optimizer, generator, self.fabric)
+
+        def save() -> None:
+            tensors, state = pack(position, stage.module, optimizer, generator, self.fabric)
+            rows = len(self.run.metrics())
+            self.run.save_checkpoint(tensors, {"phase": stage.name, "stage": index, "metrics_rows": rows, **state})
+
         set_generator(stage.module, generator)
         try:
-            self._steps(index, stage, module, wrapped, optimizer, generator, position, stop)
+            self._steps(stage, module, wrapped, position, stop, save)
         finally:
             set_generator(stage.module, None)
         if position.best_weights:
             stage.module.load_state_dict(position.best_weights)
 
+    def _generator(self, index: int) -> torch.Generator:
+        seed = self.seed * 1_000_003 + index * 1009 + self.fabric.global_rank
+        return torch.Generator(device=self.fabric.device).manual_seed(seed)
+
+    def _highest_rate(self, index: int, stage: Stage) -> float:
+        """The configured rate, or the one that a range test on a copy of the module finds."""
+        if stage.optimizer.learning_rate != "find":
+            return float(stage.optimizer.learning_rate)
+        trial = copy.deepcopy(stage.module).train()
+        set_generator(trial, self._generator(index))
+        twin = dict(zip(map(id, stage.module.parameters()), trial.parameters(), strict=True))
+        groups = [{**group, "params": [twin[id(p)] for p in group["params"]]} for group in stage.groups]
+        optimizer = torch.optim.AdamW(groups, lr=1e-5, betas=(0.9, stage.optimizer.beta2))
+
+        def loss_at(step: int) -> Tensor:
+            return stage.loss(trial, self.fabric.to_device(stage.batch(step)), None)[0]
+
+        rate = first_alone_knows(self.fabric, find_learning_rate(loss_at, optimizer))
+        self.run.log(f"{stage.name}: learning rate {rate:.2g} by a range test")
+        return rate
+
     def _steps(
         self,
-        index: int,
         stage: Stage,
         module: nn.Module,
-        wrapped: Any,
-        optimizer: torch.optim.Optimizer,
-        generator: torch.Generator,
-        position: _Position,
+        optimizer: Any,
+        position: Position,
         stop: threading.Event,
+        save: Callable[[], None],
     ) -> None:
-        rates = stage.optimizer
         saved_at = reported_at = started_at = time.monotonic()
-        first, losses = position.step, []
-
-        def save() -> None:
-            self._save(index, stage, optimizer, generator, position)
-
+        first = position.step
         while position.step < stage.steps and position.worse < stage.patience:
             module.train()
-            rate = float(rates.learning_rate) * one_cycle(position.step, stage.steps, rates.warmup)
-            for group in optimizer.param_groups:
+            rate = position.learning_rate * one_cycle(position.step, stage.steps, stage.optimizer.warmup)
+            for group in optimizer.optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
-            batch = self.fabric.to_device(stage.batch(position.step))
-            loss, position.carried = stage.loss(module, batch, position.carried)
-            self.fabric.backward(loss)
-            norm = self.fabric.clip_gradients(module, wrapped, max_norm=rates.clip, error_if_nonfinite=False)
-            value = loss.item()
-            if not (math.isfinite(value) and bool(torch.isfinite(norm))):
-                raise RunError(
-                    f"the loss became {value} at step {position.step} of {stage.name}: take a lower learning rate"
-                    f" (now {rates.learning_rate}) or a smaller clip (now {rates.clip})"
-                )
-            wrapped.step()
+            value = self._backward(stage, module, position)
+            norm = self.fabric.clip_gradients(
+                module, optimizer, max_norm=stage.optimizer.clip, error_if_nonfinite=False
+            )
+            # All processes take the same decisions at the same step, whatever their clocks and signals say.
+            wanted = [value, stop.is_set(), time.monotonic() - saved_at >= self.checkpoint_seconds]
+            value, stopping, due = add_up(self.fabric, [float(one) for one in wanted])
+            self._check(stage, position, value, norm)
+            optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            losses.append(value)
+            position.loss_sum += value
+            position.loss_count += 1
             position.step += 1
             if stage.after_step:
                 stage.after_step(position.step)
             if position.step % stage.validate_every == 0 or position.step == stage.steps:
-                self._validate(stage, position, sum(losses) / len(losses), rate)
-                losses = []
+                self._validate(stage, position, rate)
             now = time.monotonic()
             if now - reported_at >= _REPORT_SECONDS or position.step == stage.steps:
                 self._report(stage, position, (position.step - first) / max(now - started_at, 1e-9), value)
                 reported_at = now
-            if self._agree(stop.is_set()):
+            if stopping:
                 save()
                 raise KeyboardInterrupt
-            if now - saved_at >= self.checkpoint_seconds:
+            if due:
                 save()
                 saved_at = time.monotonic()
         save()
 
-    def _agree(self, stopping: bool) -> bool:
-        """Whether any process was told to stop; all stop at the same step."""
-        if self.fabric.world_size == 1:
-            return stopping
-        flag = torch.tensor(float(stopping), device=self.fabric.device)
-        return bool(self.fabric.all_reduce(flag, reduce_op="sum") > 0)
+    def _backward(self, stage: Stage, module: nn.Module, position: Position) -> float:
+        """Gradients of a step's loss; returns this process's part of the mean over all processes."""
+        batch = self.fabric.to_device(stage.batch(position.step))
+        loss, count, position.carried = stage.loss(module, batch, position.carried)
+        world = self.fabric.world_size
+        if world > 1:
+            # Gradients are averaged over the processes: weigh each by its share, so that the mean is the batch's.
+            share = float(count) / max(add_up(self.fabric, [float(count)])[0], 1e-9)
+            self.fabric.backward(loss * share * world)
+            return loss.item() * share
+        self.fabric.backward(loss)
+        return loss.item()
 
-    def _validate(self, stage: Stage, position: _Position, train_loss: float, rate: float) -> None:
+    def _check(self, stage: Stage, position: Position, value: float, norm: Tensor) -> None:
+        # With 16 bits the gradients overflow now and then: the scaler skips such a step and takes a smaller scale.
+        scaled = getattr(self.fabric.strategy.precision, "scaler", None) is not None
+        if not math.isfinite(value) or not (scaled or bool(torch.isfinite(norm))):
+            raise RunError(
+                f"the loss became {value} at step {position.step} of {stage.name}: take a lower learning rate"
+                f" (now {position.learning_rate:g}) or a smaller clip (now {stage.optimizer.clip:g})"
+            )
+
+    def _validate(self, stage: Stage, position: Position, rate: float) -> None:
         figures: dict[str, float] = {}
         if stage.validate:
             stage.module.eval()
             with torch.no_grad():
                 figures = stage.validate()
-        self.run.metric(phase=stage.name, step=position.step, train_loss=train_loss, learning_rate=rate, **figures)
+        self.run.metric(
+            phase=stage.name, step=position.step, train_loss=position.mean_loss(), learning_rate=rate, **figures
+        )
         if stage.watch is None:
             return
-        value = figures[stage.watch]
-        if self.fabric.world_size > 1:
-            value = float(self.fabric.broadcast(value, src=0))
+        value = first_alone_knows(self.fabric, figures[stage.watch])
         if value < position.best:
             position.best, position.worse = value, 0
             position.best_weights = {key: tensor.detach().clone() for key, tensor in stage.module.state_dict().items()}
         else:
             position.worse += 1
 
-    def _report(self, stage: Stage, position: _Position, steps_per_second: float, loss: float) -> None:
+    def _report(self, stage: Stage, position: Position, steps_per_second: float, loss: float) -> None:
         left = stage.steps - position.step
         report = {
             "state": "running",
@@ -282,61 +282,3 @@ class Loop:
         self.run.progress(**report)
         if self.progress and not self.run.quiet:
             self.progress(report)
-
-    def _save(
-        self, index: int, stage: Stage, optimizer: torch.optim.Optimizer, generator: torch.Generator, at: _Position
-    ) -> None:
-        tensors = {f"model.{key}": value.clone() for key, value in stage.module.state_dict().items()}
-        for number, slots in optimizer.state_dict()["state"].items():
-            for key, value in slots.items():
-                tensors[f"optimizer.{number}.{key}"] = torch.as_tensor(value)
-        tensors |= {f"best.{key}": value.clone() for key, value in at.best_weights.items()}
-        mine = {"random": generator.get_state()}
-        for layer, pair in enumerate(at.carried or []):
-            mine |= {f"carried.{layer}.{side}": value for side, value in enumerate(pair)}
-        for key, value in mine.items():
-            for rank, piece in enumerate(self._gathered(value)):
-                tensors[f"rank{rank}.{key}"] = piece
-        state = {
-            "phase": stage.name,
-            "stage": index,
-            "step": at.step,
-            "best": at.best if math.isfinite(at.best) else None,
-            "worse": at.worse,
-            "world": self.fabric.world_size,
-            "metrics_rows": len(self.run.metrics()),
-        }
-        self.run.save_checkpoint(tensors, state)
-
-    def _gathered(self, value: Tensor) -> list[Tensor]:
-        if self.fabric.world_size == 1:
-            return [value]
-        return list(self.fabric.all_gather(value.to(self.fabric.device)))
-
-    def _restore(
-        self,
-        tensors: dict[str, Tensor],
-        state: dict[str, Any],
-        optimizer: torch.optim.Optimizer,
-        generator: torch.Generator,
-    ) -> _Position:
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below(tensors, "optimizer.").items():
-            number, _, name = key.partition(".")
-            slots.setdefault(int(number), {})[name] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
-        mine = _below(tensors, f"rank{self.fabric.global_rank}.")
-        generator.set_state(mine["random"])
-        device = self.fabric.device
-        layers = sum(key.endswith(".0") for key in mine if key.startswith("carried."))
-        carried = [
-            (mine[f"carried.{n}.0"].to(device), mine[f"carried.{n}.1"].to(device)) for n in range(layers)
-        ] or None
-        best = {key: value.to(device) for key, value in _below(tensors, "best.").items()}
-        return _Position(
-            state["step"], carried, math.inf if state["best"] is None else state["best"], best, state["worse"]
-        )
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dnalm.alphabet import Codes
 from dnalm.datasets import catalog
 from dnalm.datasets.dataset import Dataset
 from dnalm.datasets.splits import shared_spans
@@ -21,6 +23,7 @@ from dnalm.errors import InputError
 from dnalm.metrics import Figure, block_bootstrap_mean
 from dnalm.model.bundle import Bundle, write_bundle
 from dnalm.model.config import BundleConfig
+from dnalm.model.dropout import set_generator
 from dnalm.model.encoder import detach
 from dnalm.model.language_model import AWDLanguageModel
 from dnalm.model.scoring import bits_per_base, token_nats
@@ -85,15 +88,15 @@ def _pretrain(config: PretrainConfig, run: RunFolder, progress: Progress | None)
     if config.lanes % fabric.world_size:
         raise InputError(f"{config.lanes} lanes cannot be shared out among {fabric.world_size} processes evenly")
     share = slice(fabric.global_rank, None, fabric.world_size)
-    plan = _plan(config, run, model, lanes, fabric.device)
+    # What is measured or found differs from process to process: the first one's plan is everybody's.
+    plan = _plan(config, run, model, lanes, share, fabric.device) if fabric.global_rank == 0 else {}
+    plan = fabric.broadcast(plan)
     optimizer = config.optimizer.model_copy(update={"learning_rate": plan["learning_rate"]})
     held_out = corpus.held_out()
 
     def validate() -> dict[str, float]:
-        if len(held_out) < 10 * tokenizer.k:
-            return {}
-        nats = token_nats(model, np.asarray(held_out[:VALIDATION_BASES]))
-        return {"bits_per_base": float(bits_per_base(model, nats).mean())}
+        bits = _bits(model, np.asarray(held_out[:VALIDATION_BASES]))
+        return {"bits_per_base": float(bits.mean())} if len(bits) else {}
 
     def batch(step: int) -> tuple[Tensor, bool]:
         codes, fresh = lanes.step(step, share)
@@ -117,13 +120,22 @@ def _pretrain(config: PretrainConfig, run: RunFolder, progress: Progress | None)
     Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress).fit(
         [lambda: stage]
     )
-    return _finish(config, run, model, corpus, plan, time.time() - started)
+    bundle = _finish(config, run, model, corpus, plan, time.time() - started)
+    fabric.barrier()  # the next phase finds the bundle whole, in every process
+    return bundle
+
+
+def _bits(model: AWDLanguageModel, text: Codes) -> NDArray[np.float64]:
+    """Bits a base of each scored token; none where the text is too short to say anything, or unknown throughout."""
+    if len(text) < max(10 * model.tokenizer.k, model.tokenizer.bases(2)):
+        return np.empty(0)
+    return bits_per_base(model, token_nats(model, text))
 
 
 def _loss(config: PretrainConfig) -> Any:
     """Mean nats a token, with AWD-LSTM's activation penalties where asked for."""
 
-    def loss(module: nn.Module, batch: tuple[Tensor, bool], carried: Carried) -> tuple[Tensor, Carried]:
+    def loss(module: nn.Module, batch: tuple[Tensor, bool], carried: Carried) -> tuple[Tensor, Tensor, Carried]:
         codes, fresh = batch
         scored = module(codes, None if fresh else carried)
         total = scored.mean()
@@ -132,13 +144,18 @@ def _loss(config: PretrainConfig) -> Any:
         if config.temporal_penalty:
             change = scored.raw_outputs[:, 1:] - scored.raw_outputs[:, :-1]
             total = total + config.temporal_penalty * change.float().pow(2).mean()
-        return total, detach(scored.state)
+        return total, scored.scored.sum(), detach(scored.state)
 
     return loss
 
 
 def _plan(
-    config: PretrainConfig, run: RunFolder, model: AWDLanguageModel, lanes: Lanes, device: torch.device
+    config: PretrainConfig,
+    run: RunFolder,
+    model: AWDLanguageModel,
+    lanes: Lanes,
+    share: slice,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Steps and learning rate, settled once: a resumed run keeps them."""
     plan = run.document().get("plan")
@@ -146,34 +163,37 @@ def _plan(
         return plan
     rate = config.optimizer.learning_rate
     if rate == "find":
-        rate = _find_rate(config, model, lanes, device)
+        rate = find_learning_rate(*_trial(config, model, lanes, share, device))
     if config.steps is not None:
         steps = config.steps
     elif config.epochs is not None:
         steps = max(1, round(config.epochs * lanes.steps_per_epoch))
     else:
         minutes = config.minutes or DEFAULT_MINUTES
-        steps = max(1, round(minutes * 60 / _seconds_per_step(config, model, lanes, device)))
+        steps = max(1, round(minutes * 60 / _seconds_per_step(config, model, lanes, share, device)))
     plan = {"steps": steps, "learning_rate": float(rate), "steps_per_epoch": lanes.steps_per_epoch}
     run.record("plan", plan)
     return plan
 
 
-def _trial(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, device: torch.device) -> Any:
+def _trial(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, share: slice, device: torch.device) -> Any:
     """A copy of the model with an optimizer, to measure on without touching the run."""
     trial = copy.deepcopy(model).to(device).train()
+    set_generator(trial, torch.Generator(device=device).manual_seed(config.seed))
     optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-5)
     loss_of = _loss(config)
 
     def loss_at(step: int) -> Tensor:
-        codes, _ = lanes.step(step)
+        codes, _ = lanes.step(step, share)
         return loss_of(trial, (torch.from_numpy(codes).to(device), True), None)[0]
 
-    return optimizer, loss_at
+    return loss_at, optimizer
 
 
-def _seconds_per_step(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, device: torch.device) -> float:
-    optimizer, loss_at = _trial(config, model, lanes, device)
+def _seconds_per_step(
+    config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, share: slice, device: torch.device
+) -> float:
+    loss_at, optimizer = _trial(config, model, lanes, share, device)
     steps, started = -3, 0.0
     while True:
         if steps == 0:
@@ -187,11 +207,6 @@ def _seconds_per_step(config: PretrainConfig, model: AWDLanguageModel, lanes: La
         elapsed = time.monotonic() - started
         if steps >= 5 and (elapsed > _CALIBRATION_SECONDS or steps >= 200):
             return elapsed / steps
-
-
-def _find_rate(config: PretrainConfig, model: AWDLanguageModel, lanes: Lanes, device: torch.device) -> float:
-    optimizer, loss_at = _trial(config, model, lanes, device)
-    return find_learning_rate(loss_at, optimizer)
 
 
 def prepare_corpus(config: PretrainConfig) -> tuple[Corpus, list[dict[str, Any]]]:
@@ -257,8 +272,8 @@ def _finish(
     model.eval()
     figures: dict[str, Any] = {}
     held_out = np.asarray(corpus.held_out())
-    if len(held_out) >= 10 * model.tokenizer.k:
-        bits = bits_per_base(model, token_nats(model, held_out))
+    bits = _bits(model, held_out)
+    if len(bits):
         generator = np.random.default_rng(config.seed)
         figure = block_bootstrap_mean(bits, max(1, INTERVAL_BLOCK // model.tokenizer.stride), generator)
         figure = Figure(figure.value, figure.low, figure.high, figure.n * model.tokenizer.new_bases)

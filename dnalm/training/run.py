@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, distributed
 
 from dnalm.errors import InputError, RunError
 from dnalm.settings import PACKAGE_ROOT
@@ -26,9 +27,19 @@ from dnalm.settings import PACKAGE_ROOT
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file under another name and rename it: readers see the old one or the new one, never a half."""
+    with renamed(path) as temporary:
+        temporary.write_text(text)
+
+
+@contextmanager
+def renamed(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` for what then takes its place; a failed write leaves nothing behind."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:
@@ -95,13 +106,17 @@ class RunFolder:
 
     @classmethod
     def open_or_create(cls, path: Path, config: dict[str, Any]) -> RunFolder:
-        """The run folder at `path`, or a new one there.
+        """The run folder at `path`, or a new one there, which the first of several processes makes.
 
         Raises:
             InputError: the run there was told something else.
         """
-        if not (path / "config.yaml").exists():
-            return cls.create(path, config)
+        together = distributed.is_available() and distributed.is_initialized()
+        first = not together or distributed.get_rank() == 0
+        if first and not (path / "config.yaml").exists():
+            cls.create(path, config)
+        if together:
+            distributed.barrier()
         run = cls(path)
         if run.document()["config"] != config:
             raise InputError(f"{path}: the run there has another configuration; name another folder")
@@ -185,9 +200,8 @@ class RunFolder:
         folder = self.path / "checkpoint"
         folder.mkdir(exist_ok=True)
         name = f"{state['phase']}-{state['step']}.safetensors"
-        temporary = folder / f".{name}.{os.getpid()}.tmp"
-        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary)
-        temporary.replace(folder / name)
+        with renamed(folder / name) as temporary:
+            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary)
         write_whole(folder / "state.json", json.dumps({**state, "tensors": name}))
         for old in folder.iterdir():
             if old.name not in (name, "state.json"):
@@ -225,17 +239,18 @@ class RunFolder:
             raise RunError(sentence) from error
 
     def _note_end(self, state: str, sentence: str) -> None:
-        try:
+        # Where the disk is full one of the two may still fit; the sentence reaches the terminal in any case.
+        with suppress(OSError):
             self.log(sentence)
+        with suppress(OSError):
             self.progress(**{**self.read_progress(), "state": state, "error": sentence})
-        except OSError:  # the disk is full: the sentence still reaches the terminal
-            return
 
 
 def explain(error: BaseException) -> str:
     """One sentence that says what to change."""
     text = str(error)
-    if (isinstance(error, OSError) and error.errno == 28) or "No space left" in text:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full or any(words in text for words in ("No space left", "quota exceeded", "File too large")):
         return "the disk is full: free some space where the run folder is, then resume the run"
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         return "out of memory: take fewer lanes or a smaller batch, fewer tokens a step, or a smaller model"
@@ -247,3 +262,5 @@ def _read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error}); delete it, or start the run anew") from None

@@ -74,11 +74,14 @@ def unfreezing_stages(
 
 
 def _loss(config: TrainConfig, weights: Tensor | None) -> Any:
-    def loss(module: nn.Module, batch: tuple[Tensor, Tensor, Tensor], carried: Carried) -> tuple[Tensor, Carried]:
+    def loss(
+        module: nn.Module, batch: tuple[Tensor, Tensor, Tensor], carried: Carried
+    ) -> tuple[Tensor, Tensor | float, Carried]:
         codes, lengths, targets = batch
         logits = module(codes, lengths).float()
         moved = None if weights is None else weights.to(logits.device)
-        return functional.cross_entropy(logits, targets, weight=moved, label_smoothing=config.label_smoothing), None
+        mean = functional.cross_entropy(logits, targets, weight=moved, label_smoothing=config.label_smoothing)
+        return mean, len(targets) if moved is None else moved[targets].sum(), None
 
     return loss
 
