@@ -252,7 +252,10 @@ def _text(unit: Unit, models: Models) -> dict[str, Any]:
     told = read_bundle(models[unit.model]).config.trained.get("config")
     if not told or told.get("phase") != "pretrain":
         return {"shared": None, "of": None, "facts": facts, "seconds": 0.0}
-    corpus, _ = prepare_corpus(PretrainConfig.model_validate(told))
+    try:
+        corpus, _ = prepare_corpus(PretrainConfig.model_validate(told))
+    except InputError as error:  # a genome that is not at hand: the other measurements go on
+        return {"shared": None, "of": None, "why": str(error), "facts": facts, "seconds": 0.0}
     text, sequences = corpus.train(), labelled(unit.data).dataset.codes()
     hit = np.zeros(len(sequences), dtype=bool)
     for first in range(0, len(text), _TEXT_BLOCK):

@@ -29,8 +29,8 @@ says what is still to be measured. No figure is entered by hand.
   it, each seed's own. An interval above 0 says better.
 - *seconds*: of one fit with its predictions, inner folds included.
 - `START+HEAD` is dnalm's classifier: the language model that it starts from (`random`: an encoder without
-  pre-training), and its head. It is trained as `dnalm train` trains, once for each of four inner folds as validation
-  (on more than 4,000 training sequences for one), and averaged.
+  pre-training), and its head. It is trained as `dnalm train` trains, with each of four inner folds of the training
+  sequences in turn as validation (`ensemble`: two of them; on more than 4,000 sequences: one), and averaged.
 """
 
 
@@ -184,7 +184,7 @@ def _texts(document: Document) -> str:
     for name, text in said.items():
         cut = (text["facts"] or {}).get("exclude_matches")
         if text["shared"] is None:
-            lines.append(f"- {name}: its bundle does not say what it was trained on.")
+            lines.append(f"- {name}: not known, since its bundle does not name its text or that is not at hand.")
             continue
         lines.append(
             f"- {name}: its pre-training text holds a 20-mer of {text['shared']:,} of the {text['of']:,} sequences"
