@@ -80,14 +80,15 @@ class AlignedHeadConfig(Checked):
 
 
 class WideHeadConfig(Checked):
-    """One regularised logistic regression over frozen states, pools, k-mer counts and the bases themselves."""
+    """One regularised logistic regression over frozen states, pools, k-mers and the bases themselves."""
 
     kind: Literal["wide"] = "wide"
     length: int | None = Field(None, ge=1, description="bases of every sequence; none: pools and k-mer counts alone")
-    components: int = Field(16, ge=1, le=1024, description="principal components kept of each position's state")
-    kmer: int = Field(4, ge=0, le=6, description="longest k-mer counted; 0 counts none")
-    pools: bool = Field(True, description="mean and max state over the sequence")
-    surprise: bool = Field(False, description="the language model's nats at each position, and their mean")
+    components: int = Field(48, ge=1, le=1024, description="principal components kept of each position's state")
+    kmer: int = Field(4, ge=0, le=6, description="longest k-mer counted over the whole sequence; 0 counts none")
+    window_kmers: tuple[int, ...] = Field((3, 4, 5), description="k-mers looked for within overlapping windows")
+    window: int = Field(9, ge=1, description="positions in such a window")
+    window_step: int = Field(5, ge=1, description="positions from one window's centre to the next's")
 
 
 HeadConfig = Annotated[PoolHeadConfig | AlignedHeadConfig | WideHeadConfig, Field(discriminator="kind")]

@@ -91,8 +91,14 @@ class AlignedHead(nn.Module):
 class WideHead(nn.Module):
     """A linear model on fixed features, fitted by `dnalm.training.wide`, kept as layers for attribution.
 
-    Features, in order: principal components of the states in place (one length only), mean and max state, k-mer
-    counts, bases in place (one length only).
+    The features come in blocks, in this order:
+
+    - `states`: principal components of the states in place (one length only);
+    - `pools`: mean and highest state;
+    - `kmers`: k-mer shares of the whole sequence;
+    - `windows`: whether a k-mer starts within each of overlapping windows, so that a motif may shift by a few bases
+      (one length only);
+    - `bases`: the bases in place (one length only).
     """
 
     def __init__(self, config: WideHeadConfig, encoder: EncoderConfig, strands: int, classes: int) -> None:
@@ -100,38 +106,58 @@ class WideHead(nn.Module):
         self.config = config
         width = encoder.output_size
         self.register_buffer("centre", torch.zeros(width))
-        self.register_buffer("components", torch.zeros(width, config.components))
-        sizes = self.block_sizes(config, encoder, strands)
-        self.linear = nn.Linear(sum(sizes.values()), classes)
+        self.register_buffer("components", torch.zeros(width, min(config.components, width)))
+        self.sizes = self._block_sizes(encoder, strands)
+        self.linear = nn.Linear(sum(self.sizes.values()), classes)
+
+    def _block_sizes(self, encoder: EncoderConfig, strands: int) -> dict[str, int]:
+        """Number of features in each block."""
+        config, length, sizes = self.config, self.config.length, {}
+        if length is not None:
+            sizes["states"] = strands * encoder.tokenizer.count(length) * self.components.shape[1]
+        sizes["pools"] = strands * 2 * encoder.output_size
+        sizes["kmers"] = sum(4**k for k in range(1, config.kmer + 1))
+        if length is not None:
+            sizes["windows"] = sum(len(self._centres(k)) * 4**k for k in config.window_kmers)
+            sizes["bases"] = 4 * length
+        return {name: size for name, size in sizes.items() if size}
+
+    def _centres(self, k: int) -> range:
+        """Centre of each window among the places where a k-mer can start."""
+        return range(0, max(0, (self.config.length or 0) - k + 1), self.config.window_step)
+
+    def blocks(self, x: Encoding) -> dict[str, Tensor]:
+        """The features by block, each `(batch, size)`."""
+        strands = [states for states in (x.states, x.other) if states is not None]
+        found = {}
+        if "states" in self.sizes:
+            kept = [((states - self.centre) @ self.components).flatten(1) for states in strands]
+            found["states"] = torch.cat(kept, 1)
+        found["pools"] = torch.cat([part for states in strands for part in pools(states, x.tokens)[1:]], 1)
+        if "kmers" in self.sizes:
+            found["kmers"] = torch.cat([self._shares(x.bases, k) for k in range(1, self.config.kmer + 1)], 1)
+        if "windows" in self.sizes:
+            found["windows"] = torch.cat([self._windowed(x.bases, k) for k in self.config.window_kmers], 1)
+        if "bases" in self.sizes:
+            found["bases"] = x.bases.flatten(1)
+        return found
 
     @staticmethod
-    def block_sizes(config: WideHeadConfig, encoder: EncoderConfig, strands: int) -> dict[str, int]:
-        """Number of features in each block, in their order."""
-        sizes = {}
-        if config.length is not None:
-            sizes["states"] = strands * encoder.tokenizer.count(config.length) * config.components
-        if config.pools:
-            sizes["pools"] = strands * 2 * encoder.output_size
-        if config.kmer:
-            sizes["kmers"] = sum(4**k for k in range(1, config.kmer + 1))
-        if config.length is not None:
-            sizes["bases"] = 4 * config.length
-        return sizes
+    def _shares(bases: Tensor, k: int) -> Tensor:
+        """Share of each k-mer among the known ones of the sequence, shape `(batch, 4^k)`."""
+        counted = kmer_probabilities(bases, k, 1).sum(1)
+        return counted / counted.sum(1, keepdim=True).clamp_min(1)
+
+    def _windowed(self, bases: Tensor, k: int) -> Tensor:
+        """Whether each k-mer starts in each window (of probabilities: how often, at most once)."""
+        kmers = kmer_probabilities(bases, k, 1)
+        half = self.config.window // 2
+        found = [kmers[:, max(0, at - half) : at + half + 1].sum(1).clamp_max(1) for at in self._centres(k)]
+        return torch.cat(found, 1)
 
     def features(self, x: Encoding) -> Tensor:
         """All features, shape `(batch, features)`."""
-        strands = [states for states in (x.states, x.other) if states is not None]
-        blocks = []
-        if self.config.length is not None:
-            blocks += [((states - self.centre) @ self.components).flatten(1) for states in strands]
-        if self.config.pools:
-            blocks += [part for states in strands for part in pools(states, x.tokens)[1:]]
-        for k in range(1, self.config.kmer + 1):
-            counted = kmer_probabilities(x.bases, k, 1).sum(1)
-            blocks.append(counted / counted.sum(1, keepdim=True).clamp_min(1))
-        if self.config.length is not None:
-            blocks.append(x.bases.flatten(1))
-        return torch.cat(blocks, 1)
+        return torch.cat(list(self.blocks(x).values()), 1)
 
     def forward(self, x: Encoding) -> Tensor:
         """Logits, shape `(batch, classes)`."""

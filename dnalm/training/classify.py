@@ -219,9 +219,11 @@ def fit_members(
         member = start.member(head, config.both_strands, classes, config.seed)
         if isinstance(head, WideHeadConfig):
             member.to(fabric.device).eval()
-            folds = inner_folds(train_part, np.random.default_rng([config.seed, 11]))
-            fit = fit_wide(member, train_part.sequences, train_part.targets, folds, class_weights=config.class_weights)
-            run.log(f"wide head: inverse regularisation {fit.strength}")
+            generator = np.random.default_rng([config.seed, 11])
+            folds = inner_folds(train_part, generator)
+            sequences, targets = train_part.sequences, train_part.targets
+            fit = fit_wide(member, sequences, targets, folds, generator, class_weights=config.class_weights)
+            run.log(f"wide head: ridge penalty {fit.penalty}, {len(fit.rows)} sequences read")
         else:
             stages = unfreezing_stages(config, member, train_part, valid_part, fabric)
             loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
