@@ -31,7 +31,7 @@ def _encoding_table() -> Codes:
 
 
 _CODE_OF_BYTE = _encoding_table()
-_BLOCK = 1 << 18  # bytes at a time: what lies between the steps stays in the processor's cache
+_BLOCK = 120_000  # bytes at a time: they stay in the processor's cache, and in memory malloc has at hand
 
 
 def _class_table() -> NDArray[np.uint8]:

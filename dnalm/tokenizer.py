@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dnalm.alphabet import BASES, UNKNOWN, Codes
 from dnalm.errors import InputError
 
-_BLOCK = 1 << 16  # tokens at a time: the intermediate arrays stay in the processor's cache
+_BLOCK = 60_000  # tokens at a time: 120 kB a step stay in the processor's cache, and in memory malloc has at hand
 
 
 def _packed(codes: NDArray[np.uint8], k: int) -> NDArray[np.integer]:

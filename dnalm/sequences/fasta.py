@@ -12,7 +12,7 @@ from dnalm.sequences.blocks import NOTHING, Block, ForeignLetterError, Header, f
 LONGEST_HEADER = 1 << 20
 NO_HEADER = "there is sequence before the first header; a header starts with '>'."
 NEWLINE = ord("\n")
-_READ = 1 << 20
+_READ = 120_000  # below the 128 kB from which malloc takes fresh, cold pages for every block
 # NCBI's source modifier, and the habit of assemblers such as Unicycler: the header says it is a circle.
 _CIRCULAR = re.compile(r"\[topology=circular\]|\bcircular=(?:true|y|yes)\b")
 

@@ -15,7 +15,7 @@ from isal import igzip, isal_zlib
 
 from dnalm.errors import InputError
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
 STANDARD_INPUT = "standard input"
 
 _OPENERS: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
