@@ -137,6 +137,17 @@ def test_no_unit_is_begun_after_the_budget(store: Store) -> None:
     assert run(in_order([TOY], {}), store, {}, minutes=0) == 0
 
 
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(store: Store, tmp_path: Path) -> None:
+    every = units(TOY, Row("gc_alone", "grouped"))[:2]
+    other = Store(tmp_path / "other")
+    assert run(every, store, {}) == run(every, other, {}, processes=2) == 2
+    for unit in every:
+        one, two = store.read(unit), other.read(unit)
+        assert one is not None and two is not None
+        assert one["probability"] == two["probability"]
+
+
 def test_rows_wait_until_all_folds_of_a_seed_are_done(store: Store, tmp_path: Path) -> None:
     every = units(TOY, Row("gc_alone", "grouped"))
     run(every[:4], store, {})

@@ -232,9 +232,9 @@ def model_facts(folder: Path) -> dict[str, Any]:
     told = bundle.config.trained.get("config", {})
     encoder = bundle.config.encoder
     return {
-        "genomes": told.get("genomes"),
+        "genomes": [Path(name).name for name in told.get("genomes", [])],
         "held_out": told.get("held_out"),
-        "exclude_matches": told.get("exclude_matches"),
+        "exclude_matches": Path(told["exclude_matches"]).name if told.get("exclude_matches") else None,
         "minutes": told.get("minutes"),
         "seconds": bundle.metrics.get("seconds_since_start_or_resume"),
         "threads": bundle.metrics.get("threads"),

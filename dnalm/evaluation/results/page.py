@@ -108,7 +108,7 @@ def _language_name(model: str) -> str:
 def _trained(facts: Document) -> str:
     if not facts:
         return "the first 90 %, counted"
-    genomes = ", ".join(str(name).rsplit("/", 1)[-1] for name in facts.get("genomes") or []) or "not stated"
+    genomes = ", ".join(facts.get("genomes") or []) or "not stated"
     seconds = facts.get("seconds")
     time = f"; {seconds / 60:.0f} minutes on {facts.get('threads')} threads" if seconds else ""
     size = f"; {facts['hidden']} hidden, {facts['k']}-mers at stride {facts['stride']}" if facts.get("hidden") else ""
