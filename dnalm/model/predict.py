@@ -182,8 +182,8 @@ class LanguageModel(_Loaded):
         """
         least = self.module.tokenizer.bases(2)
         bits = [self.bits(codes) for codes in sequences if len(codes) >= least]
-        if not bits:
-            raise InputError(f"no sequence of {least} bases or more: there is nothing to predict")
+        if not sum(map(len, bits)):
+            raise InputError(f"no sequence of {least} bases or more that are known: there is nothing to predict")
         new = self.module.tokenizer.new_bases
         figure = block_bootstrap_mean(np.concatenate(bits), max(1, INTERVAL_BLOCK_BASES // new), generator)
         return Figure(figure.value, figure.low, figure.high, figure.n * new)
