@@ -36,8 +36,14 @@ class Holdout:
     records: tuple[str, ...] = ()
     exclude: tuple[Region, ...] = ()
 
-    def spans(self, record: str, length: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Training and held-out spans of one record, 0-based half-open, on the forward strand."""
+    def spans(
+        self, record: str, length: int, *, circular: bool = False
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Training and held-out spans of one record, 0-based half-open, on the forward strand.
+
+        Raises:
+            InputError: a region that is kept out lies beyond the record's end.
+        """
         if self.records:
             whole = [(0, length)]
             train, held = ([], whole) if record in self.records else (whole, [])
@@ -47,7 +53,7 @@ class Holdout:
         cuts = []
         for region in self.exclude:
             if region.record == record:
-                if region.start >= length:
+                if region.start >= length or region.end > (2 if circular else 1) * length:
                     raise InputError(f"{region}: kept out, but {record} has {length:,} bases")
                 cuts += [(region.start, region.end), (0, region.end - length)]  # the second: over the origin
         return _subtract(train, cuts), _subtract(held, cuts)
@@ -126,7 +132,7 @@ def _write_texts(
     with (building / "train.u8").open("wb") as train, (building / "held_out.u8").open("wb") as held:
         for record in records:
             missing.discard(record.id)
-            spans = holdout.spans(record.id, len(record))
+            spans = holdout.spans(record.id, len(record), circular=record.circular)
             for file, name, pieces in zip((train, held), ("train", "held_out"), spans, strict=True):
                 for start, end in pieces:
                     for at in range(start, end, _COPY):
