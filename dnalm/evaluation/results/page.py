@@ -269,14 +269,14 @@ def _aim(task: Task, document: Document, split: str | None = None) -> str:
         if row["split"] == split
         and (row.get("facts") if lower_is_better else is_network(row["model"]) and not row["model"].startswith(RANDOM))
     ]
-    said = f"Aim: {figure.replace('_', ' ')} {wanted:.3f}."
+    said = f"Aim: {'MCC' if figure == 'mcc' else figure.replace('_', ' ')} {wanted:.3f}."
     if not ours:
         return f"{said} {NOT_RUN.capitalize()}."
     best = (min if lower_is_better else max)(ours, key=lambda row: row["figures"][figure]["value"])
     value = best["figures"][figure]["value"]
     short = value - wanted if lower_is_better else wanted - value
     verdict = "the aim is met" if short <= 0 else f"{short:.3f} short of it"
-    return f"{said} Best here: {value:.3f} ({best['model']}, {len(best['seeds'])} seeds): {verdict}."
+    return f"{said} Best here: {value:.3f} ({best['model']}, seeds: {len(best['seeds'])}): {verdict}."
 
 
 def _provenance(documents: Mapping[str, Document]) -> list[str]:
