@@ -184,6 +184,42 @@ def test_a_kept_row_stays_until_there_is_a_better_one(store: Store, tmp_path: Pa
     assert gather(TOY, store, {}, tmp_path)["rows"] == [row]  # without predictions what is kept stays
 
 
+@pytest.fixture
+def made(store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A language model named near-lm whose units are done, with figures made up here."""
+    models = {"near-lm": Path("near-lm")}
+    for module in (gathering, measure):
+        monkeypatch.setattr(module, "fingerprint", lambda unit, models: {"weights": "w"})
+    shared = {"fingerprint": {"weights": "w"}, "seconds": 2.0, "machine": "made", "versions": {}, "finished": "2026"}
+    for fold in range(tasks.FOLDS):
+        rows = list(range(fold, 60, tasks.FOLDS))
+        truth = [int(row % 2 == 0) for row in rows]
+        chance = [0.9 if one else 0.1 for one in truth]
+        document = {"rows": rows, "truth": truth, "probability": chance, "threshold": 0.5, "trained_on": 48}
+        unit = Unit("fold", "toy", "near-lm+wide", "grouped", 0, fold)
+        store.write(unit, {**shared, **document, "figures": {}})
+    bits = {"figures": {"bits_per_base": {"value": 1.9, "low": 1.8, "high": 2.0, "n": 9}}, "facts": {}}
+    store.write(Unit("bits", tasks.GENOME, "near-lm", tasks.HELD_OUT), {**shared, **bits})
+    text = {"shared": 7, "of": 60, "facts": {"exclude_matches": None}}
+    store.write(Unit("text", "toy", "near-lm", tasks.TEXT), {**shared, **text})
+    return models
+
+
+def test_a_point_of_the_curve_has_both_figures(store: Store, made: dict[str, Path], tmp_path: Path) -> None:
+    task = Task("curve", "A curve", "curve", "toy", ("grouped",), (0,), starts=("near-lm",), heads=("wide",))
+    (row,) = gather(task, store, made, tmp_path)["rows"]
+    assert row["bits_per_base"]["value"] == 1.9
+    assert row["figures"]["mcc"]["value"] == 1
+    assert draw_curve({"rows": [row]}, tmp_path / "curve.png")
+    assert "1.900 [1.800, 2.000] | 1.000 [1.000, 1.000]" in "\n".join(page._curve(task, {"rows": [row]}))
+
+
+def test_the_page_says_what_a_models_text_held(store: Store, made: dict[str, Path], tmp_path: Path) -> None:
+    task = Task("folds", "Folds", "folds", "toy", ("grouped",), (0,), starts=("near-lm",), heads=("wide",))
+    document = gather(task, store, made, tmp_path)
+    assert "near-lm: its pre-training text holds a 20-mer of 7 of the 60 sequences" in page._texts(document)
+
+
 def test_predictions_are_put_back_in_the_order_of_the_rows() -> None:
     def document(rows: list[int], threshold: float) -> dict:
         chance = [row / 10 for row in rows]
