@@ -1,0 +1,141 @@
+"""The wide head's fit: the same answer as another implementation, on features whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from toy_models import random_codes, tiny_encoder
+
+from dnalm.alphabet import encode
+from dnalm.model.classifier import Member
+from dnalm.model.config import MemberConfig, WideHeadConfig
+from dnalm.training import wide
+from dnalm.training.seeding import seeded
+from dnalm.training.unfreezing import member_logits
+from dnalm.training.wide import PENALTIES, fit_wide, newton
+
+LENGTH = 24
+CONFIG = WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,))
+
+
+def member(head=CONFIG, classes=2) -> Member:
+    with seeded(0):
+        return Member(MemberConfig(encoder=tiny_encoder(), head=head), classes).eval()
+
+
+def promoters(n=90, classes=2, seed=0, length=LENGTH) -> tuple[list[np.ndarray], np.ndarray]:
+    """Class 1 has TATAAT at base 8, class 2 GCGCGC; class 0 nothing."""
+    targets = np.arange(n) % classes
+    sequences = [random_codes(length, seed=seed * 1000 + number) for number in range(n)]
+    for codes, target in zip(sequences, targets, strict=True):
+        if target:
+            codes[8:14] = encode(("TATAAT", "GCGCGC")[target - 1])
+    return sequences, targets
+
+
+def fit(one: Member, sequences, targets, **choices):
+    folds = np.arange(len(targets)) // max(2, len(np.unique(targets))) % 3
+    return fit_wide(one, sequences, targets, folds, np.random.default_rng(0), **choices)
+
+
+@pytest.mark.parametrize("penalty", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_newton_agrees_with_scikit_learn(penalty, weighted):
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(60, 8))
+    truth = (features[:, 0] + rng.normal(size=60) > 0).astype(int)
+    weights = rng.uniform(0.5, 2, 60) if weighted else np.ones(60)
+    dual = newton(*map(torch.from_numpy, (features @ features.T, truth.astype(float), weights)), penalty)
+    other = LogisticRegression(C=1 / penalty, fit_intercept=False, tol=1e-10, max_iter=1000)
+    other.fit(features, truth, sample_weight=weights)
+    np.testing.assert_allclose(dual.numpy() @ features, other.coef_[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("head", [CONFIG, WideHeadConfig(kmer=3)])
+def test_the_linear_layer_says_what_the_fit_says(head, monkeypatch):
+    """The layer that is written back, read through the model, gives the logits of the fit in the dual."""
+    one, (sequences, targets) = member(head), promoters()
+    seen = {}
+    solve = wide._solve
+
+    def keep(kernel, *rest):
+        seen["logits"] = kernel @ (dual := solve(kernel, *rest))
+        return dual
+
+    monkeypatch.setattr(wide, "_solve", keep)
+    fit(one, sequences, targets)
+    np.testing.assert_allclose(member_logits(one, sequences), seen["logits"].numpy(), atol=2e-3)
+
+
+def test_a_planted_box_is_found():
+    one, (sequences, targets) = member(), promoters()
+    result = fit(one, sequences, targets)
+    assert result.penalty in PENALTIES
+    assert (result.logits.argmax(1) == targets).mean() > 0.85  # out of fold
+    fresh, truth = promoters(seed=1)
+    assert (member_logits(one, fresh).argmax(1) == truth).mean() > 0.85
+
+
+def test_several_classes():
+    one, (sequences, targets) = member(classes=3), promoters(150, classes=3)
+    fit(one, sequences, targets)
+    fresh, truth = promoters(60, classes=3, seed=1)
+    assert (member_logits(one, fresh).argmax(1) == truth).mean() > 0.8
+
+
+def test_a_class_without_training_sequences_is_not_called():
+    one, (sequences, targets) = member(classes=3), promoters()
+    fit(one, sequences, targets)
+    assert (member_logits(one, sequences).argmax(1) < 2).all()
+
+
+def test_class_weights_move_the_calls_towards_the_rare_class():
+    sequences, targets = promoters(160)
+    rare = np.flatnonzero((targets == 0) | (np.arange(160) % 16 == 1))
+    sequences, targets = [sequences[row] for row in rare], targets[rare]
+    means = []
+    for balanced in (False, True):
+        one = member()
+        fit(one, sequences, targets, class_weights=balanced)
+        logits = member_logits(one, promoters(seed=1)[0])
+        means.append(float((logits[:, 1] - logits[:, 0]).mean()))
+    assert means[1] > means[0]
+
+
+def test_the_encoder_stays_and_the_fit_is_the_same_each_time():
+    first, second, (sequences, targets) = member(), member(), promoters()
+    before = {name: tensor.clone() for name, tensor in first.encoder.state_dict().items()}
+    fit(first, sequences, targets)
+    fit(second, sequences, targets)
+    for name, tensor in before.items():
+        assert torch.equal(first.encoder.state_dict()[name], tensor)
+    for name, tensor in first.state_dict().items():
+        assert torch.equal(second.state_dict()[name], tensor)
+
+
+def test_principal_components_are_orthonormal_and_hold_the_most_variance():
+    one, (sequences, targets) = member(WideHeadConfig(length=LENGTH, components=3, kmer=0)), promoters()
+    fit(one, sequences, targets)
+    kept = one.head.components
+    torch.testing.assert_close(kept.T @ kept, torch.eye(3), atol=1e-5, rtol=0)
+    lengths = torch.full((len(sequences),), LENGTH)
+    encoding = one.encode(torch.from_numpy(np.stack(sequences)), lengths)
+    states = torch.cat([encoding.states, encoding.other]).flatten(0, 1).detach()
+    torch.testing.assert_close(one.head.centre, states.mean(0), atol=1e-5, rtol=0)
+    variances = torch.linalg.svdvals(states - states.mean(0))[:3].square() / len(states)
+    torch.testing.assert_close(((states - states.mean(0)) @ kept).var(0, correction=0), variances, atol=1e-5, rtol=1e-4)
+
+
+def test_of_very_many_sequences_some_are_drawn(monkeypatch):
+    monkeypatch.setattr(wide, "MOST_SEQUENCES", 50)
+    result = fit(member(), *promoters())
+    assert len(result.rows) == 50 == len(np.unique(result.rows))
+    assert result.logits.shape == (50, 2)
+
+
+def test_progress_ends_at_the_end():
+    seen = []
+    fit(member(), *promoters(), progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (90, 90)
