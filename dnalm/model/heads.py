@@ -31,6 +31,8 @@ class Encoding(NamedTuple):
 
 def pools(states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Last, highest and mean state over each sequence's own tokens, each `(batch, width)`."""
+    if states.shape[1] and bool((tokens == states.shape[1]).all()):  # windows of one length: nothing to mask
+        return states[:, -1], states.amax(1), states.sum(1) / states.shape[1]
     inside = torch.arange(states.shape[1], device=states.device) < tokens.unsqueeze(1)
     masked = states.masked_fill(~inside.unsqueeze(-1), 0)
     mean = masked.sum(1) / tokens.clamp_min(1).unsqueeze(1).to(states.dtype)
