@@ -10,7 +10,7 @@ class DnalmError(Exception):
 
 
 class InputError(DnalmError):
-    """What was given is not usable: the message names the file, record, line or field, what was found, what is wanted."""
+    """What was given is not usable: the message names the file, record, line or field, and what is wanted."""
 
     exit_code = 2
 

@@ -151,6 +151,9 @@ def weights_hash(folder: Path) -> str:
 def find_bundle(model: str | Path) -> Path:
     """Folder of a model given by name (shipped, or in `DNALM_HOME`), by run folder, or by its own folder.
 
+    A name may be cut short at a dash where what is left names one model, or one and its variants:
+    `ecoli-promoters` is `ecoli-promoters-150`, of which `ecoli-promoters-150-masked` is a variant.
+
     Raises:
         InputError: there is none.
     """
@@ -162,8 +165,15 @@ def find_bundle(model: str | Path) -> Path:
         for root in (settings().models, settings().shipped_models):
             if (root / name / CONFIG).is_file():
                 return root / name
+    longer = sorted((folder for folder in list_bundles() if folder.name.startswith(f"{name}-")), key=_name_length)
+    if longer and all(folder.name.startswith(longer[0].name) for folder in longer):
+        return longer[0]
     known = ", ".join(sorted({folder.name for folder in list_bundles()})) or "none yet"
     raise InputError(f"no model {name!r}: give a bundle's folder, or one of: {known}")
+
+
+def _name_length(folder: Path) -> int:
+    return len(folder.name)
 
 
 def list_bundles() -> list[Path]:
