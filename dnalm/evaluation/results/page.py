@@ -110,7 +110,7 @@ def _trained(facts: Document) -> str:
         return "the first 90 %, counted"
     genomes = ", ".join(facts.get("genomes") or []) or "not stated"
     seconds = facts.get("seconds")
-    time = f"; {seconds / 60:.0f} minutes on {facts.get('threads')} threads" if seconds else ""
+    time = f"; {seconds / 60:.0f} minutes, {facts.get('threads')} thread(s)" if seconds else ""
     size = f"; {facts['hidden']} hidden, {facts['k']}-mers at stride {facts['stride']}" if facts.get("hidden") else ""
     return genomes + size + time
 
