@@ -191,7 +191,8 @@ class Loop:
         stop: threading.Event,
         save: Callable[[], None],
     ) -> None:
-        saved_at = reported_at = started_at = time.monotonic()
+        saved_at = started_at = time.monotonic()
+        reported_at = -math.inf  # the first step is reported at once: the run is seen to run
         first = position.step
         while position.step < stage.steps and position.worse < stage.patience:
             module.train()

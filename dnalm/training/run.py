@@ -249,8 +249,10 @@ class RunFolder:
 def explain(error: BaseException) -> str:
     """One sentence that says what to change."""
     text = str(error)
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full or any(words in text for words in ("No space left", "quota exceeded", "File too large")):
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EFBIG or "File too large" in text:
+        return "a file would grow beyond what the system allows (ulimit -f): raise that limit, then resume the run"
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "quota exceeded" in text:
         return "the disk is full: free some space where the run folder is, then resume the run"
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         return "out of memory: take fewer lanes or a smaller batch, fewer tokens a step, or a smaller model"

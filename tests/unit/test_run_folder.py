@@ -130,6 +130,7 @@ class TestFailing:
         [
             (OSError(errno.ENOSPC, "No space left on device"), "the disk is full: free some space"),
             (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk is full"),
+            (OSError(errno.EFBIG, "File too large"), "beyond what the system allows"),
             (RuntimeError("I/O error: No space left on device (os error 28)"), "the disk is full"),
             (MemoryError(), "out of memory: take fewer lanes or a smaller batch"),
             (torch.OutOfMemoryError("CUDA out of memory."), "out of memory"),
