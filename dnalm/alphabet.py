@@ -114,7 +114,8 @@ def encode_bases(raw: Codes) -> Codes | None:
         expected += codes
         expected += 0x41
         expected ^= letters
-        if (expected & 0xDF).any():  # all but the bit that makes a letter lower case
+        expected &= 0xDF  # all but the bit that makes a letter lower case
+        if expected.max():  # several times as fast as any()
             return None
         codes >>= 1
         codes ^= codes >> 1

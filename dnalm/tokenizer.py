@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from dnalm import pages
 from dnalm.alphabet import BASES, UNKNOWN, Codes
 from dnalm.errors import InputError
 
@@ -143,7 +144,7 @@ class KmerTokenizer:
             int32 token ids, shape `(..., count(length))`.
         """
         tokens = self.count(codes.shape[-1])
-        out = np.empty((*codes.shape[:-1], tokens), dtype=np.int32)
+        out = pages.empty((*codes.shape[:-1], tokens), np.int32)
         rows = max(1, int(np.prod(codes.shape[:-1])))
         block = max(1, _BLOCK // rows)
         for first in range(0, tokens, block):

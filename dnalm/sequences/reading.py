@@ -6,6 +6,9 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from dnalm import pages
 from dnalm.alphabet import Codes, Composition
 from dnalm.errors import InputError
 from dnalm.sequences.blocks import NOTHING, Block, Header, as_codes, refuse_protein
@@ -59,22 +62,47 @@ def stream_codes(
 
 def records_of(stream: io.BufferedReader, *, circular: bool | None, allow_duplicates: bool) -> Iterator[Record]:
     """The records of an open stream; see `read_records`."""
-    header, codes, seen = None, bytearray(), NOTHING
+    header, codes, seen = None, _Growing(), NOTHING
     for block in _checked(stream, circular, allow_duplicates):
         if block.header is not None:
             if header is not None:
                 yield _record(header, codes, seen)
-            header, codes, seen = block.header, bytearray(), NOTHING
+            header, codes, seen = block.header, _Growing(), NOTHING
         if block.codes:
-            # A bytearray grows in place: a chromosome is never held twice, as joining its blocks would.
-            codes += block.codes
+            codes.add(as_codes(block.codes))
             seen = seen + block.composition if seen.length else block.composition
     if header is not None:
         yield _record(header, codes, seen)
 
 
-def _record(header: Header, codes: bytearray, seen: Composition) -> Record:
-    return Record(header.id, as_codes(codes), header.description, header.circular, seen)
+def _record(header: Header, codes: _Growing, seen: Composition) -> Record:
+    return Record(header.id, codes.array(), header.description, header.circular, seen)
+
+
+class _Growing:
+    """Codes of a record, as its blocks arrive.
+
+    A chromosome is never held twice, as joining its blocks would: room grows fourfold, and of large arrays only what
+    was written to is memory.
+    """
+
+    def __init__(self) -> None:
+        self._room = np.empty(0, dtype=np.uint8)
+        self._length = 0
+
+    def add(self, codes: Codes) -> None:
+        end = self._length + len(codes)
+        if end > len(self._room):
+            # The first block gets just its room, since most records are one; the second, that of a chromosome.
+            wider = pages.empty((max(end, 4 * len(self._room), 2 * pages.LARGE if self._length else 0),), np.uint8)
+            wider[: self._length] = self._room[: self._length]
+            self._room = wider
+        self._room[self._length : end] = codes
+        self._length = end
+
+    def array(self) -> Codes:
+        codes = self._room[: self._length]
+        return codes if self._length in (len(self._room), 0) or self._length >= pages.LARGE else codes.copy()
 
 
 def _checked(stream: io.BufferedReader, circular: bool | None, allow_duplicates: bool) -> Iterator[Block]:

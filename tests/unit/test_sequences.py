@@ -313,3 +313,14 @@ def test_published_sets_with_repeated_ids_need_it_said(mirror):
     counts = Counter(record.id for record in read_records(path, allow_duplicates=True))
     assert counts.total() == 373
     assert counts["abrB"] > 1
+
+
+@pytest.mark.parametrize("length", [1, 119_999, 120_001, 1_000_000, 4_194_305, 9_000_000])
+def test_a_record_of_many_blocks_is_whole_and_takes_its_own_size(length: int, tmp_path: Path) -> None:
+    codes = np.random.default_rng(length).integers(0, 4, length).astype(np.uint8)
+    path = tmp_path / "long.fna"
+    path.write_bytes(b">long\n" + decode(codes).encode() + b"\n>next\nACGT\n")
+    long, following = read_records(path)
+    assert np.array_equal(long.codes, codes) and decode(following.codes) == "ACGT"
+    room = long.codes.base if long.codes.base is not None else long.codes
+    assert length >= 1 << 22 or room.nbytes == length
