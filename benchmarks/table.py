@@ -45,8 +45,8 @@ class Row:
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands with commas."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Whole with commas from 100 up, four digits below 10 (bits per base want them), else three."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}" if abs(value) < 10 else f"{value:.3g}"
 
 
 def render(rows: Sequence[Row]) -> str:
