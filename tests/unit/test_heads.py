@@ -29,6 +29,8 @@ def test_pools_by_hand():
     assert last.tolist() == [[3, -1], [-2, 6]]
     assert highest.tolist() == [[3, -1], [2, 6]]
     assert mean.tolist() == [[2, -3], [0, 2]]
+    for alone, together in zip(pools(states[1:], torch.tensor([3])), (last, highest, mean), strict=True):
+        assert alone.tolist() == together[1:].tolist()  # no padding in the batch: another way to the same
 
 
 def blocks(text: str, **fields) -> dict[str, torch.Tensor]:
