@@ -268,7 +268,7 @@ def test_the_page_says_what_was_not_run_and_ranks_nothing_published() -> None:
     documents = {name: {"rows": []} for name in TASKS}
     text = page.render(documents)
     assert text.count(page.NOT_RUN) > 50
-    assert "**enterobacteria-lm+wide** | not yet run" in text
+    assert "**bacteria-lm+wide** | not yet run" in text
     assert "given, not measured here" in text
     assert "so not to be ranked with the table above" in text
     assert "mcc-vs-bits.png" not in text

@@ -11,7 +11,7 @@ from dnalm.evaluation.results.models import RULE, Models, is_network, present
 from dnalm.evaluation.results.units import Unit
 
 FOLDS = 5
-LANGUAGE_MODELS = ("ecoli-lm", "enterobacteria-lm")
+LANGUAGE_MODELS = ("ecoli-lm", "bacteria-lm")
 """Shown in every table, as not yet run where there is no such model."""
 GENOME = "ecoli-k12"
 HELD_OUT = "last-tenth"
