@@ -47,7 +47,7 @@ def pretrain(
     hold_out_record: Annotated[list[str] | None, typer.Option(help="A record kept out whole; repeatable.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="A region cut out, RECORD:FIRST-LAST; repeatable.")] = None,
     exclude_matches: Annotated[
-        str | None, typer.Option(help="A labelled set whose test and validation sequences are cut out.")
+        str | None, typer.Option(help="A labelled set whose sequences are cut out of the text.")
     ] = None,
     both_strands: Annotated[
         bool | None, typer.Option("--both-strands/--forward-only", help="Read the reverse complement too.")
@@ -78,7 +78,6 @@ def finetune(
     model: Annotated[str | None, typer.Option(help="A language model: its name, or its folder.")] = None,
     dataset: Dataset = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training sequences.")] = None,
-    fold: Annotated[int | None, typer.Option(min=0, help="Fold of the k-fold split that is kept out.")] = None,
     name: Name = None,
     seed: Seed = None,
     home: Home = None,
@@ -93,7 +92,7 @@ def finetune(
     from dnalm.training.config import FinetuneConfig
 
     options = {
-        **{"model": model, "dataset": dataset, "epochs": epochs, "fold": fold},
+        **{"model": model, "dataset": dataset, "epochs": epochs},
         **_common(name, seed, device, devices, threads),
     }
     _start(build(FinetuneConfig, options, config, sets or ()), home, as_json)
@@ -171,12 +170,11 @@ def run(
 def _genomes_of(dataset: str | None) -> list[str] | None:
     """The genomes that a labelled set was cut from, for pre-training; else E. coli's."""
     from dnalm.datasets.recipes import load_or_make
-    from dnalm.training.classify import DEFAULT_GENOMES
+    from dnalm.training.classify import genomes_of
 
     if dataset is None:
         return None
-    sources = load_or_make(dataset).info.get("sources", [])
-    return [source["name"] for source in sources if source.get("role") == "genome"] or DEFAULT_GENOMES
+    return genomes_of(load_or_make(dataset))
 
 
 def _common(
@@ -213,7 +211,7 @@ def _check_sources(config: RunConfig) -> None:
     """Say what is missing before there is a run folder; a recipe's set is made on its first use."""
     from dnalm.datasets.recipes import load_or_make
     from dnalm.model.bundle import find_bundle, read_bundle
-    from dnalm.training.pretrain import genome_file
+    from dnalm.training.genomes import genome_file
 
     for name in getattr(getattr(config, "pretrain", None) or config, "genomes", []):
         genome_file(name)

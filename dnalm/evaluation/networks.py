@@ -1,7 +1,7 @@
 """dnalm's own classifier as a `Fit`, so that it runs over the same folds as the plain baselines.
 
 The training sequences are dealt to inner folds. In turn, each inner fold is the validation part of a classifier
-trained on the others (`dnalm.training.classify.fit_members`: the code that `dnalm train` runs); the classifiers'
+trained on the others (`dnalm.training.members.fit_members`: the code that `dnalm train` runs); the classifiers'
 log-odds are averaged. What the validation parts were given says which heads are averaged, calibrates the
 probabilities and sets the threshold. Test sequences are never seen.
 """
@@ -23,10 +23,10 @@ from dnalm.evaluation.fitting import Fitted, Labels, inner_folds, platt
 from dnalm.metrics import choose_threshold
 from dnalm.model.bundle import find_bundle, weights_hash
 from dnalm.model.classifier import Member
-from dnalm.training.classify import Start, fit_members, head_configs, mean_logits
 from dnalm.training.config import ComputeConfig, HeadChoice, TrainConfig
 from dnalm.training.examples import Examples
 from dnalm.training.loop import make_fabric
+from dnalm.training.members import Start, fit_members, head_configs, mean_logits
 from dnalm.training.run import RunFolder
 from dnalm.training.unfreezing import log_loss, member_logits
 
@@ -142,7 +142,7 @@ class NetworkFit:
         fabric.launch()
         with tempfile.TemporaryDirectory(prefix="dnalm-fit-") as folder:
             run = RunFolder.create(Path(folder) / "run", config.model_dump(mode="json"))
-            return fit_members(config, start, train, valid, run, fabric)
+            return fit_members(config, start, train, valid, run, fabric, 2)
 
 
 def _log_odds(logits: NDArray[np.float32]) -> Floats:

@@ -105,7 +105,6 @@ class FinetuneConfig(RunConfig):
     phase: Literal["finetune"] = "finetune"
     model: str = Field(description="a language model: its name, or its folder")
     dataset: str = Field(description="a labelled set: its name, or its folder; labels are not used")
-    fold: int | None = Field(None, ge=0, description="fold of the set's k-fold split that is kept out")
     dropout: float = Field(0.3, ge=0, le=2, description="factor on the published dropout rates")
     epochs: int = Field(3, ge=1, le=1000)
     batch_size: int = Field(64, ge=1)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dnalm.alphabet import Codes
-from dnalm.datasets import catalog
-from dnalm.datasets.dataset import Dataset
-from dnalm.datasets.splits import shared_spans
 from dnalm.errors import InputError
 from dnalm.metrics import Figure, block_bootstrap_mean
 from dnalm.model.bundle import Bundle, write_bundle
@@ -27,20 +21,21 @@ from dnalm.model.dropout import set_generator
 from dnalm.model.encoder import detach
 from dnalm.model.language_model import AWDLanguageModel
 from dnalm.model.scoring import bits_per_base, token_nats
-from dnalm.sequences import Record, Region, read_records
-from dnalm.settings import settings
 from dnalm.tokenizer import KmerTokenizer
 from dnalm.training.card import language_model_card
 from dnalm.training.config import PretrainConfig
-from dnalm.training.corpus import Corpus, Holdout, Lanes, build_corpus
+from dnalm.training.corpus import Corpus, Lanes
 from dnalm.training.curve import draw_curve
+from dnalm.training.genomes import prepare_corpus
 from dnalm.training.loop import Carried, Loop, Progress, Stage, make_fabric
 from dnalm.training.run import RunFolder
 from dnalm.training.schedule import find_learning_rate, parameter_groups
 from dnalm.training.seeding import seeded
 
 VALIDATION_BASES = 200_000
-"""Held-out bases looked at during training; the result is measured on all of them."""
+"""Held-out bases looked at during training."""
+EVALUATION_BASES = 20_000_000
+"""Held-out bases that the result is measured on, at most: a tenth of a large genome would take half an hour."""
 INTERVAL_BLOCK = 2000
 """Bases a block of the interval's bootstrap: longer than the model's memory of one gene."""
 DEFAULT_MINUTES = 20.0
@@ -209,51 +204,6 @@ def _seconds_per_step(
             return elapsed / steps
 
 
-def prepare_corpus(config: PretrainConfig) -> tuple[Corpus, list[dict[str, Any]]]:
-    """The corpus of a configuration, from the cache where it was built before, and where each file came from."""
-    files = [genome_file(name) for name in config.genomes]
-    sources = [{"name": name, "sha256": _sha256(file)} for name, file in zip(config.genomes, files, strict=True)]
-    dataset = Dataset.load(config.exclude_matches) if config.exclude_matches else None
-    key = {
-        "sources": [source["sha256"] for source in sources],
-        "held_out": config.held_out,
-        "records": config.held_out_records,
-        "exclude": config.exclude,
-        "matches": dataset.sha256() if dataset else None,
-    }
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
-    folder = settings().cache / "corpora" / name
-    if (folder / "corpus.json").exists():
-        return Corpus(folder), sources
-    cuts = [Region.parse(text) for text in config.exclude]
-    if dataset is not None:
-        sequences = dataset.codes()
-        for record in _records(files):
-            cuts += [Region(record.id, start, end) for start, end in shared_spans(record.codes, sequences)]
-    holdout = Holdout(config.held_out, tuple(config.held_out_records), tuple(cuts))
-    return build_corpus(_records(files), folder, holdout), sources
-
-
-def _records(files: list[Path]) -> Iterator[Record]:
-    for file in files:
-        yield from read_records(file)
-
-
-def genome_file(name: str) -> Path:
-    """A genome given as a file, or by its name in the catalogue."""
-    path = Path(name)
-    if path.exists():
-        return path
-    if "/" in name or name not in catalog.load():
-        raise InputError(f"{name}: no such file, and no such genome in the catalogue (`dnalm data list`)")
-    return catalog.fetch(name)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def perplexity(bits: Figure, tokenizer: KmerTokenizer) -> Figure:
     """Perplexity a token from bits a base: the number of equally likely continuations."""
     power = tokenizer.new_bases
@@ -268,10 +218,10 @@ def _finish(
     plan: dict[str, Any],
     seconds: float,
 ) -> Bundle:
-    """Measure on all held-out text and write the bundle."""
+    """Measure on the held-out text and write the bundle."""
     model.eval()
     figures: dict[str, Any] = {}
-    held_out = np.asarray(corpus.held_out())
+    held_out = np.asarray(corpus.held_out()[:EVALUATION_BASES])
     bits = _bits(model, held_out)
     if len(bits):
         generator = np.random.default_rng(config.seed)

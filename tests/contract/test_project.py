@@ -30,6 +30,7 @@ FLOORS = [
     {"sequences"},
     {"metrics"},
     {"alphabet"},
+    {"pages"},
     {"settings"},
     {"errors"},
 ]

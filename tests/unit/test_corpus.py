@@ -14,7 +14,7 @@ from dnalm.errors import InputError
 from dnalm.sequences import Record, Region
 from dnalm.training.config import PretrainConfig
 from dnalm.training.corpus import Corpus, Holdout, Lanes, build_corpus
-from dnalm.training.pretrain import prepare_corpus
+from dnalm.training.genomes import prepare_corpus
 
 REGION = Region("chr", 20, 30)
 

@@ -71,9 +71,9 @@ def test_validation_parts_are_not_trained_on(
     seen = []
     real = networks.fit_members
 
-    def watched(config, start, train, valid, run, fabric):
+    def watched(config, start, train, valid, *rest):
         seen.append(({row.tobytes() for row in train.sequences}, {row.tobytes() for row in valid.sequences}))
-        return real(config, start, train, valid, run, fabric)
+        return real(config, start, train, valid, *rest)
 
     monkeypatch.setattr(networks, "fit_members", watched)
     NetworkFit(str(tiny), "wide")(codes, labels, np.random.default_rng(1))

@@ -29,7 +29,7 @@ from dnalm.model.predict import LanguageModel
 from dnalm.sequences import read_records
 from dnalm.training.config import PretrainConfig
 from dnalm.training.examples import Examples, limit
-from dnalm.training.pretrain import prepare_corpus
+from dnalm.training.genomes import prepare_corpus
 from dnalm.training.run import versions
 
 HELD_OUT_SHARE = 0.1

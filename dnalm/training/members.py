@@ -1,0 +1,131 @@
+"""The heads of a classifier, each trained on the language model's encoder, and the choice among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from dnalm.errors import InputError
+from dnalm.model.bundle import find_bundle, weights_hash
+from dnalm.model.classifier import Member
+from dnalm.model.config import (
+    PRESETS,
+    AlignedHeadConfig,
+    EncoderConfig,
+    HeadConfig,
+    MemberConfig,
+    PoolHeadConfig,
+    WideHeadConfig,
+)
+from dnalm.model.predict import softmax
+from dnalm.training.config import TrainConfig
+from dnalm.training.examples import Examples, inner_folds
+from dnalm.training.finetune import load_language_model
+from dnalm.training.loop import Loop, Progress
+from dnalm.training.run import RunFolder
+from dnalm.training.seeding import seeded
+from dnalm.training.unfreezing import log_loss, member_logits, unfreezing_stages
+from dnalm.training.wide import fit_wide
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained member and what it says of the validation sequences."""
+
+    member: Member
+    valid_logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The encoder that a classifier starts from."""
+
+    encoder: EncoderConfig
+    weights: dict[str, Any] | None
+    parents: list[str]
+
+    @classmethod
+    def load(cls, model: str | None, config: TrainConfig) -> Start:
+        """Read a language model, or for none describe a random encoder of the small preset."""
+        if model is None:
+            return cls(PRESETS["small"].with_dropout(config.dropout), None, ["none: a random encoder"])
+        bundle, language_model = load_language_model(model, config.dropout)
+        parent = f"{bundle.name} {weights_hash(find_bundle(model))}"
+        return cls(language_model.config, language_model.encoder.state_dict(), [parent, *bundle.config.parents])
+
+    def member(self, head: HeadConfig, both_strands: bool, classes: int, seed: int) -> Member:
+        """A new classifier with this encoder."""
+        with seeded(seed):
+            member = Member(MemberConfig(encoder=self.encoder, head=head, both_strands=both_strands), classes)
+        if self.weights is not None:
+            member.encoder.load_state_dict(self.weights)
+        return member
+
+
+def head_configs(choice: str, length: int | None) -> list[HeadConfig]:
+    """The heads that a choice stands for; `aligned` wants sequences of one length.
+
+    Raises:
+        InputError: `aligned` is asked for, and the lengths differ.
+    """
+    if choice == "pool":
+        return [PoolHeadConfig()]
+    if choice == "wide":
+        return [WideHeadConfig(length=length)]
+    if length is None:
+        if choice == "aligned":
+            raise InputError("head aligned: the training sequences differ in length; take pool, wide or ensemble")
+        return [PoolHeadConfig(), WideHeadConfig()]
+    aligned = AlignedHeadConfig(length=length)
+    return [aligned] if choice == "aligned" else [aligned, WideHeadConfig(length=length)]
+
+
+def fit_members(
+    config: TrainConfig,
+    start: Start,
+    train_part: Examples,
+    valid_part: Examples,
+    run: RunFolder,
+    fabric: Fabric,
+    classes: int,
+    progress: Progress | None = None,
+) -> list[Fitted]:
+    """Train each head of the configuration's choice, for so many classes."""
+    same = train_part.one_length if train_part.one_length == valid_part.one_length else None
+    fitted = []
+    for head in head_configs(config.head, same):
+        member = start.member(head, config.both_strands, classes, config.seed)
+        if isinstance(head, WideHeadConfig):
+            member.to(fabric.device).eval()
+            generator = np.random.default_rng([config.seed, 11])
+            folds = inner_folds(train_part, generator)
+            sequences, targets = train_part.sequences, train_part.targets
+            fit = fit_wide(member, sequences, targets, folds, generator, class_weights=config.class_weights)
+            run.log(f"wide head: ridge penalty {fit.penalty}, {len(fit.rows)} sequences read")
+        else:
+            stages = unfreezing_stages(config, member, train_part, valid_part, fabric)
+            loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
+            loop.fit(stages)
+        member.eval()
+        fitted.append(Fitted(member, member_logits(member, valid_part.sequences)))
+    return fitted
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.log(np.maximum(softmax(logits), 1e-12))
+
+
+def mean_logits(several: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """What `SequenceClassifier` says from what its members say."""
+    return several[0] if len(several) == 1 else np.mean([_log_softmax(one) for one in several], axis=0)
+
+
+def best_subset(fitted: list[Fitted], targets: NDArray[np.int64]) -> list[int]:
+    """Members whose mean has the lowest validation loss: any one of them, or all."""
+    choices = [[i] for i in range(len(fitted))] + ([list(range(len(fitted)))] if len(fitted) > 1 else [])
+    losses = [log_loss(mean_logits([fitted[i].valid_logits for i in choice]), targets) for choice in choices]
+    return choices[int(np.argmin(losses))]
