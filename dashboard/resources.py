@@ -66,8 +66,8 @@ def classifiers() -> list[Bundle]:
 
 
 def _preference(name: str) -> tuple[int, str]:
-    # The classic picture is of transcription starts; models of other organisms come last.
-    order = ("ecoli-sigma70", "ecoli-promoters", "ecoli")
+    # First the model that was trained on what a scan meets; models of other organisms come last.
+    order = ("ecoli-starts", "ecoli-promoters", "ecoli")
     rank = next((index for index, start in enumerate(order) if name.startswith(start)), len(order))
     return rank, name
 

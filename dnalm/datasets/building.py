@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from dnalm.alphabet import decode
-from dnalm.annotation import read_genes
+from dnalm.annotation import Gene, read_genes
 from dnalm.datasets.dataset import table_of
 from dnalm.datasets.place import likeliest, place
-from dnalm.datasets.windows import DEMO_REGION, Window, inner_windows, overlaps, start_windows
+from dnalm.datasets.windows import DEMO_REGION, Window, inner_windows, overlaps, random_windows, start_windows
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region, read_records
 
@@ -21,6 +21,9 @@ POSITIVE = "promoter"
 NEGATIVE = "non-promoter"
 UPSTREAM = 100
 DOWNSTREAM = 50
+RANDOM_WINDOWS = 12_000
+NEAR_A_START = 10
+"""Bases around a start within which no random window's site lies: a scan's peak there would be right."""
 
 
 @dataclass
@@ -101,10 +104,7 @@ def start_windows_against_genes(files: Mapping[str, Path], generator: np.random.
         files: "genome" (one chromosome) and "genes" (its annotation).
         generator: where the fragments' places come from.
     """
-    record = one_chromosome(files["genome"])
-    genes = [gene for gene in read_genes(files["genes"], kinds=("CDS",)) if gene.record == record.id]
-    genes = [gene for gene in genes if gene.start_known]
-    genes.sort(key=lambda gene: (gene.start, gene.end, gene.strand, gene.name))
+    record, genes = _genome_and_genes(files)
     starts, shared = start_windows(genes, UPSTREAM, DOWNSTREAM, len(record))
     inner, without = inner_windows(genes, record, UPSTREAM + DOWNSTREAM, UPSTREAM, starts, generator)
     rows = [_row(window, POSITIVE, record) for window in starts]
@@ -116,6 +116,30 @@ def start_windows_against_genes(files: Mapping[str, Path], generator: np.random.
             f"genes with no {UPSTREAM + DOWNSTREAM} bp clear of every start window (no fragment)": without,
         },
     )
+
+
+def start_windows_against_anywhere(files: Mapping[str, Path], generator: np.random.Generator) -> Built:
+    """Windows around every CDS start against windows anywhere else, on either strand and in any frame.
+
+    Args:
+        files: "genome" (one chromosome) and "genes" (its annotation).
+        generator: where the random places come from.
+    """
+    record, genes = _genome_and_genes(files)
+    starts, shared = start_windows(genes, UPSTREAM, DOWNSTREAM, len(record))
+    length = UPSTREAM + DOWNSTREAM
+    others = random_windows(record, length, UPSTREAM, starts, NEAR_A_START, RANDOM_WINDOWS, generator)
+    rows = [_row(window, POSITIVE, record) for window in starts]
+    rows += [_row(window, NEGATIVE, record) for window in others]
+    return Built(table_of(rows), dropped={"genes that share their start with another (one window for both)": shared})
+
+
+def _genome_and_genes(files: Mapping[str, Path]) -> tuple[Record, list[Gene]]:
+    """One chromosome and its coding genes with a known start, in the order of their places."""
+    record = one_chromosome(files["genome"])
+    genes = [gene for gene in read_genes(files["genes"], kinds=("CDS",)) if gene.record == record.id]
+    genes = [gene for gene in genes if gene.start_known]
+    return record, sorted(genes, key=lambda gene: (gene.start, gene.end, gene.strand, gene.name))
 
 
 def _row(window: Window, label: str, record: Record) -> dict[str, object]:

@@ -16,7 +16,14 @@ import numpy as np
 from dnalm.alphabet import encode
 from dnalm.datasets import catalog
 from dnalm.datasets.audit import audit, group_summary
-from dnalm.datasets.building import NEGATIVE, POSITIVE, Built, published, start_windows_against_genes
+from dnalm.datasets.building import (
+    NEGATIVE,
+    POSITIVE,
+    Built,
+    published,
+    start_windows_against_anywhere,
+    start_windows_against_genes,
+)
 from dnalm.datasets.dataset import INFO, Dataset
 from dnalm.datasets.splits import STRETCH, stretch_groups, train_valid_test
 from dnalm.datasets.windows import DEMO_REGION
@@ -90,6 +97,18 @@ RECIPES: dict[str, Recipe] = {
                 "the start codon alone would give most of the answer away.",
                 "hide": (100, 103),
             }
+        ),
+        Recipe(
+            name="ecoli-scan-150",
+            title="E. coli K-12 gene starts among all other sites, 150 bp",
+            description="Bases -100 to +50 around every CDS start on its strand (index 100) against 12,000 windows "
+            "drawn at random from both strands, in genes and between them, in any frame: what a scan of a genome "
+            "meets. No random window's site lies within 10 bases of a start on its strand.",
+            sources={"genome": "ecoli-k12", "genes": "ecoli-k12-genes"},
+            build=start_windows_against_anywhere,
+            window=150,
+            anchor=100,
+            parameters={"upstream": 100, "downstream": 50, "random_windows": 12_000},
         ),
         Recipe(
             name="ecoli-sigma70-81",

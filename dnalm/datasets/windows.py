@@ -136,3 +136,40 @@ def inner_windows(
         start = int(free[generator.integers(len(free))])
         windows.append(Window(Region(gene.record, start, start + length, gene.strand), gene.name))
     return windows, without
+
+
+def random_windows(
+    record: Record,
+    length: int,
+    site_at: int,
+    avoid: Iterable[Window],
+    distance: int,
+    count: int,
+    generator: np.random.Generator,
+) -> list[Window]:
+    """Windows at random places of both strands, in any frame, in genes or between them: what a scan meets.
+
+    Args:
+        record: a circular genome.
+        length: bases of a window.
+        site_at: 0-based index in a window, on its strand, of the site that it speaks of.
+        avoid: windows whose sites are not to be drawn, nor any within `distance` of them on the same strand.
+        distance: bases.
+        count: windows to draw, all different.
+        generator: where the places come from.
+
+    Returns:
+        The windows, in the order of their places, forward strand first.
+    """
+    size = len(record)
+    free = np.ones((2, size), dtype=bool)
+    for window in avoid:
+        region = window.region
+        site = region.start + site_at if region.strand == "+" else region.end - 1 - site_at
+        free[int(region.strand == "-"), np.arange(site - distance, site + distance + 1) % size] = False
+    drawn = np.sort(generator.choice(np.flatnonzero(free), count, replace=False))
+    windows = []
+    for strand, site in zip(drawn // size, drawn % size, strict=True):
+        start = int((site - site_at if strand == 0 else site - length + 1 + site_at) % size)
+        windows.append(Window(Region(record.id, start, start + length, "+-"[strand]), "random"))
+    return windows

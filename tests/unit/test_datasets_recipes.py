@@ -15,7 +15,7 @@ from dnalm.datasets.building import one_chromosome, source_text
 from dnalm.datasets.demo import sigma70_sites, write_demo
 from dnalm.datasets.place import likeliest, place
 from dnalm.datasets.splits import shared_with
-from dnalm.datasets.windows import DEMO_REGION, inner_windows, overlaps, start_window, start_windows
+from dnalm.datasets.windows import DEMO_REGION, inner_windows, overlaps, random_windows, start_window, start_windows
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region, read_records
 from dnalm.settings import settings
@@ -60,6 +60,21 @@ def test_inner_windows_lie_in_frame_inside_their_gene_and_touch_no_start_window(
             assert not any(overlaps(region, other.region, len(record)) for other in avoid)
             site = region.start + 100 if one.strand == "+" else region.end - 1 - 100
             assert abs(site - one.start_site) % 3 == 0
+
+
+def test_random_windows_reach_every_site_but_those_near_a_start():
+    record = Record("c", np.random.default_rng(2).integers(0, 4, 400, dtype=np.uint8), circular=True)
+    starts, _ = start_windows([gene(100, 190, "+"), gene(200, 290, "-")], 30, 20, len(record))
+    # 800 sites on two strands, less 2 x 11 around the two starts: drawing all of them leaves no choice.
+    windows = random_windows(record, 50, 30, starts, 5, 778, np.random.default_rng(3))
+    sites = {"+": set(), "-": set()}
+    for window in windows:
+        region = window.region
+        assert len(record.extract(region)) == 50
+        site = region.start + 30 if region.strand == "+" else region.end - 1 - 30
+        sites[region.strand].add(site % 400)
+    assert sites["+"] == set(range(400)) - set(range(95, 106))
+    assert sites["-"] == set(range(400)) - set(range(284, 295))
 
 
 def test_overlaps_sees_the_origin():
@@ -116,6 +131,7 @@ def made(mirror, tmp_path_factory):
     [
         ("ecoli-promoters-150", 4313, 3977, 150, 75),
         ("ecoli-promoters-150-masked", 4313, 3977, 150, 75),
+        ("ecoli-scan-150", 4313, 12000, 150, 145),
         ("ecoli-sigma70-81", 839, 3000, 81, 5),
         ("bsubtilis-promoters-81", 373, 1000, 81, 0),
         ("mouse-tata-251", 1255, 3530, 251, 0),
