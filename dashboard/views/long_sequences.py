@@ -22,6 +22,10 @@ from dnalm.sequences import Record, Region
 from dnalm.tracks import Peak, Track, call_peaks, count_windows
 
 DEFAULT_LENGTH = 40_000
+MODEL_HELP = (
+    "A model tells apart what it was trained on. ecoli-starts-150 met windows from anywhere in the genome; the other "
+    "shipped ones met negatives from inside genes alone, on one strand, and call much else a promoter."
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def _controls(choice: Choice, models: list[Bundle], sequences: list[Sequence]) -
     keys, names = list(titles), {key: item.title for key, item in choice.known.items()}
     strides = {"auto": "auto", **{str(n): "base" if n == 1 else f"{n} bases" for n in STRIDES}}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        scan_parts.select("Model", "model", [item.name for item in models], choice.bundle.name, width=230)
+        names = [item.name for item in models]
+        scan_parts.select("Model", "model", names, choice.bundle.name, width=230, explain=MODEL_HELP)
         clears = ("region", "peak", "known")
         scan_parts.select("Sequence", "sequence", keys, choice.sequence.key, width=260, show=titles.get, clears=clears)
         # A region that could not be used stays in the box, to be put right there.

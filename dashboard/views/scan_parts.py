@@ -58,6 +58,7 @@ def select(
     show: Callable[[str], Any] | None = None,
     default: str | None = None,
     clears: Sequence[str] = (),
+    explain: str | None = None,
 ) -> None:
     """A drop-down list bound to a parameter of the address, `width` pixels wide."""
     _put(parameter, value)
@@ -66,6 +67,7 @@ def select(
         options,
         key=f"scan_{parameter}",
         format_func=show or str,
+        help=explain,
         width=width,
         on_change=remember,
         args=(parameter,),
