@@ -50,7 +50,7 @@ def genome() -> np.ndarray:
 def toy_bundle(folder: Path, name: str = MODEL) -> Path:
     member = MemberConfig(
         encoder=EncoderConfig(k=3, stride=3, embedding=2, hidden=2, layers=1),
-        head=WideHeadConfig(length=WINDOW, components=1, kmer=0, pools=False),
+        head=WideHeadConfig(length=WINDOW, components=1, kmer=0, window_kmers=()),
         both_strands=True,
     )
     config = BundleConfig(

@@ -126,8 +126,8 @@ def _controls(choice: Choice, models: list[Bundle], sequences: list[Sequence]) -
     keys, names = list(titles), {key: item.title for key, item in choice.known.items()}
     strides = {"auto": "auto", **{str(n): "base" if n == 1 else f"{n} bases" for n in STRIDES}}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [item.name for item in models]
-        scan_parts.select("Model", "model", names, choice.bundle.name, width=230, explain=MODEL_HELP)
+        usable = [item.name for item in models]
+        scan_parts.select("Model", "model", usable, choice.bundle.name, width=230, explain=MODEL_HELP)
         clears = ("region", "peak", "known")
         scan_parts.select("Sequence", "sequence", keys, choice.sequence.key, width=260, show=titles.get, clears=clears)
         # A region that could not be used stays in the box, to be put right there.

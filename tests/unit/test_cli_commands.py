@@ -26,7 +26,7 @@ ENCODER = EncoderConfig(k=2, stride=1, embedding=4, hidden=4, layers=1)
 
 @pytest.fixture
 def site_model(home: Path) -> str:
-    head = WideHeadConfig(length=10, components=1, kmer=0, pools=False)
+    head = WideHeadConfig(length=10, components=1, kmer=0, window_kmers=())
     member = MemberConfig(encoder=ENCODER, head=head, both_strands=False)
     config = BundleConfig(
         kind="classifier",
