@@ -2,7 +2,7 @@
 
 The dashboard's first picture then needs no scoring: a scan of every base of 40 kb takes minutes on a small machine. A
 kept scan is found by its model's files, so run this again after a shipped model was trained again; scans of models
-that are no longer here are removed. Usage: `python scripts/demo_tracks.py`.
+that are no longer here are removed. Usage: `python scripts/demo_tracks.py [MODEL ...]`, all models without a name.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def main() -> None:
         key = track_key(bundle_digest(folder), sequence, window=config.window, label=config.positive)
         name = f"{key}.{REGION.start}-{REGION.end}.1.npz"
         wanted.add(name)
+        if sys.argv[1:] and config.name not in sys.argv[1:]:
+            continue
         if (target / name).exists():
             print(f"{config.name}: kept already", file=sys.stderr)
             continue
