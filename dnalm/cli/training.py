@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 THREE_PHASE_EPOCHS = 3
 """Epochs of phase 2 where one command does all three phases."""
 
-Genomes = Annotated[list[str], typer.Argument(help="Sequence files, or names in the catalogue.", metavar="GENOME...")]
+Genomes = Annotated[
+    list[str] | None, typer.Argument(help="Sequence files, or names in the catalogue.", metavar="[GENOME...]")
+]
 Dataset = Annotated[str | None, typer.Option(help="A labelled set: its name, or its folder.")]
 Name = Annotated[str | None, typer.Option(help="Name of the model; the run folder's name begins with it.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="The same seed gives the same model.")]
@@ -38,7 +40,7 @@ Preset = Annotated[str | None, typer.Option(help="small: two cores; seed: the pu
 
 
 def pretrain(
-    genomes: Genomes,
+    genomes: Genomes = None,
     preset: Preset = None,
     minutes: Minutes = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the text, instead of minutes.")] = None,
@@ -66,7 +68,7 @@ def pretrain(
     from dnalm.training.config import PretrainConfig
 
     options = {
-        **{"genomes": genomes, "preset": preset, "minutes": minutes, "epochs": epochs, "steps": steps},
+        **{"genomes": genomes or None, "preset": preset, "minutes": minutes, "epochs": epochs, "steps": steps},
         **{"held_out": held_out, "held_out_records": hold_out_record, "exclude": exclude},
         **{"exclude_matches": exclude_matches, "both_strands": both_strands},
         **_common(name, seed, device, devices, threads),

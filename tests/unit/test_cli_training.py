@@ -96,6 +96,15 @@ def test_pretrain_prints_its_run_folder(home: Path, genome: Path):
     assert again.exit_code == 0
     assert "done already" in again.stderr
 
+    # The card's own command makes the same model again, to the last bit.
+    card = (folder / "bundle" / "README.md").read_text()
+    told = home / "pretrain.yaml"
+    told.write_text(card.split("```yaml\n")[1].split("```")[0])
+    repeated = Path(run("pretrain", "--config", told).stdout.strip())
+    weights = "bundle/model.safetensors"
+    assert repeated != folder
+    assert (repeated / weights).read_bytes() == (folder / weights).read_bytes()
+
     measured = run("evaluate", folder, genome, "--json")
     assert json.loads(measured.stdout)["figures"]["bits_per_base"]["n"] > 39_000
 
