@@ -19,8 +19,8 @@ from dnalm.evaluation.results.page import render
 from dnalm.evaluation.results.run import can_run, is_done, run
 from dnalm.evaluation.results.tasks import TASKS, Task, in_order
 from dnalm.evaluation.results.units import Store, Unit
+from dnalm.files import write_whole
 from dnalm.settings import PACKAGE_ROOT
-from dnalm.training.run import write_whole
 
 DATA = PACKAGE_ROOT / "data" / "results"
 DOCS = PACKAGE_ROOT / "docs"

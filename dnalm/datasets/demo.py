@@ -15,9 +15,9 @@ from dnalm.alphabet import decode
 from dnalm.annotation import Site, read_genes
 from dnalm.datasets import catalog
 from dnalm.datasets.building import one_chromosome
-from dnalm.datasets.dataset import replacing
 from dnalm.datasets.place import likeliest, place
 from dnalm.datasets.windows import DEMO_REGION
+from dnalm.files import replacing
 from dnalm.sequences import Record, read_records
 from dnalm.settings import settings
 

@@ -7,10 +7,7 @@ that a reader never sees half of one.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ import pandas as pd
 import pybigtools
 
 from dnalm.errors import InputError
+from dnalm.files import replacing
 from dnalm.tracks.scan import Scores, Track
 
 _STRAND_NAMES = {"+": "plus", "-": "minus"}
@@ -100,7 +98,7 @@ def write_tsv(track: Track, path: str | Path) -> list[Path]:
 
 def write_parquet(track: Track, path: str | Path) -> list[Path]:
     """Write the table of `to_frame` as Parquet."""
-    with _renamed(Path(path)) as temporary:
+    with replacing(Path(path)) as temporary:
         to_frame(track).to_parquet(temporary, index=False)
     return [Path(path)]
 
@@ -129,7 +127,7 @@ def write_bigwig(track: Track, path: str | Path) -> list[Path]:
         starts, ends = _spans(track, order)
         target = path.with_suffix(f".{_STRAND_NAMES[strand]}{path.suffix}") if len(strands) > 1 else path
         rows = zip(starts.tolist(), ends.tolist(), scores[order].tolist(), strict=True)
-        with _renamed(target) as temporary:
+        with replacing(target) as temporary:
             writer = pybigtools.open(str(temporary), "w")
             writer.write(
                 {track.record: track.record_length},
@@ -168,20 +166,6 @@ def _quoted(text: str) -> str:
 
 
 def _write_text(text: str, path: str | Path) -> list[Path]:
-    with _renamed(Path(path)) as temporary:
+    with replacing(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return [Path(path)]
-
-
-@contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`, renamed to it when the block ends well and removed when it does not."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -22,24 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor, distributed
 
 from dnalm.errors import InputError, RunError
+from dnalm.files import replacing, write_whole
 from dnalm.settings import PACKAGE_ROOT
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name and rename it: readers see the old one or the new one, never a half."""
-    with renamed(path) as temporary:
-        temporary.write_text(text)
-
-
-@contextmanager
-def renamed(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` for what then takes its place; a failed write leaves nothing behind."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:
@@ -200,7 +184,7 @@ class RunFolder:
         folder = self.path / "checkpoint"
         folder.mkdir(exist_ok=True)
         name = f"{state['phase']}-{state['step']}.safetensors"
-        with renamed(folder / name) as temporary:
+        with replacing(folder / name) as temporary:
             save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary)
         write_whole(folder / "state.json", json.dumps({**state, "tensors": name}))
         for old in folder.iterdir():

@@ -32,6 +32,7 @@ FLOORS = [
     {"alphabet"},
     {"pages"},
     {"settings"},
+    {"files"},
     {"errors"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

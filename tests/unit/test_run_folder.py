@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from dnalm.errors import InputError, RunError
+from dnalm.files import write_whole
 from dnalm.training.curve import draw_curve
-from dnalm.training.run import RunFolder, explain, write_whole
+from dnalm.training.run import RunFolder, explain
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled
 from dnalm.evaluation.results.models import Models, start_of
 from dnalm.evaluation.results.tasks import Row, Task, rows, seeds_of, side_units, units
 from dnalm.evaluation.results.units import SCHEMA, Store, Unit
-from dnalm.training.run import write_whole
+from dnalm.files import write_whole
 
 Document = dict[str, Any]
 _SEED = 0  # of the bootstrap: the same predictions give the same interval

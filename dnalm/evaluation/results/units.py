@@ -12,8 +12,8 @@ from typing import Any, Literal
 import torch
 
 from dnalm.errors import InputError
+from dnalm.files import write_whole
 from dnalm.settings import settings
-from dnalm.training.run import write_whole
 
 SCHEMA = 1
 Kind = Literal["bits", "text", "fold", "test"]
