@@ -200,5 +200,4 @@ def _finish(
     bundle = write_bundle(run.path / "bundle", bundle_config, module, metrics, card)
     draw_curve(run)
     run.finish({"bundle": "bundle", **metrics})
-    run.progress(**{**run.read_progress(), "state": "succeeded", "eta_s": 0})
     return bundle

@@ -167,5 +167,4 @@ def _finish(
     bundle = write_bundle(run.path / "bundle", bundle_config, model, metrics, card)
     draw_curve(run)
     run.finish({"bundle": "bundle", **metrics})
-    run.progress(**{**run.read_progress(), "state": "succeeded", "eta_s": 0})
     return bundle

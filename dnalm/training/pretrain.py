@@ -256,5 +256,4 @@ def _finish(
     )
     draw_curve(run)
     run.finish({"bundle": "bundle", **metrics})
-    run.progress(**{**run.read_progress(), "state": "succeeded", "eta_s": 0})
     return bundle

@@ -169,9 +169,10 @@ class RunFolder:
         return _read_json(self.path / "progress.json")
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write `result.json`: the run is done."""
+        """Write `result.json` and say so in `progress.json`: the run is done."""
         if not self.quiet:
             write_whole(self.path / "result.json", json.dumps(result, indent=1))
+            self.progress(**{**self.read_progress(), "state": "succeeded", "eta_s": 0})
 
     def result(self) -> dict[str, Any]:
         """What `result.json` says; empty while the run is not done."""
