@@ -199,7 +199,7 @@ def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
     fields = config.model_dump(mode="json")
     stem = fields["name"] or "-".join(part for part in (fields["phase"], fields.get("dataset")) if part)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = RunFolder.create(settings().runs / f"{Path(stem).name}-{stamp}", fields).path
+    folder = RunFolder.create_among(settings().runs, f"{Path(stem).name}-{stamp}", fields).path
     say(f"run folder {folder}")
     if config.compute.devices > 1:
         # Its other processes repeat this one's command line, which must therefore name the run folder.

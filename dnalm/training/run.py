@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,24 @@ class RunFolder:
             path.mkdir(parents=True)
         except FileExistsError:
             raise InputError(f"{path}: there is a run there already; resume it, or name another folder") from None
-        run = cls(path)
-        document = {
-            "config": config,
-            "versions": versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        return cls._begin(path, config)
+
+    @classmethod
+    def create_among(cls, runs: Path, name: str, config: dict[str, Any]) -> RunFolder:
+        """Make a new run folder below `runs`: `name`, or where there is one already, `name-2` and so on."""
+        for number in count(1):
+            path = runs / (name if number == 1 else f"{name}-{number}")
+            with suppress(FileExistsError):
+                path.mkdir(parents=True)
+                return cls._begin(path, config)
+        raise AssertionError("the numbers never end")
+
+    @classmethod
+    def _begin(cls, path: Path, config: dict[str, Any]) -> RunFolder:
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        document = {"config": config, "versions": versions(), "created": created}
         write_whole(path / "config.yaml", yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        return run
+        return cls(path)
 
     @classmethod
     def open_or_create(cls, path: Path, config: dict[str, Any]) -> RunFolder:

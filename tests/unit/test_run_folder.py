@@ -188,3 +188,9 @@ def test_the_curve_has_a_panel_for_each_figure(run):
     path = draw_curve(run)
     assert path.read_bytes()[:4] == b"\x89PNG"
     assert json.loads((run.path / "metrics.jsonl").read_text().splitlines()[1])["phase"] == "all"
+
+
+def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
+    made = [RunFolder.create_among(tmp_path / "runs", "tiny", {"seed": seed}) for seed in range(3)]
+    assert [run.path.name for run in made] == ["tiny", "tiny-2", "tiny-3"]
+    assert [run.document()["config"]["seed"] for run in made] == [0, 1, 2]
