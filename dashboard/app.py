@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -41,6 +42,9 @@ async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Load what the first page needs while nobody is waiting: torch alone takes seconds to import."""
     from dashboard.resources import warm_up
 
+    # The thread fills caches and draws nothing; Streamlit's remark that it has no page to draw on is no news.
+    remarks = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    remarks.addFilter(lambda record: "'warm-up'" not in record.getMessage())
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     yield {}
 
