@@ -74,12 +74,21 @@ def language_model_card(config: BundleConfig, metrics: dict[str, Any], document:
         f"{metrics['train_bases']:,} bases, {'both strands' if document['config']['both_strands'] else 'one strand'}, "
         f"{metrics['epochs']:.1f} passes in {metrics['steps']:,} steps.",
     ]
+    lines.append(_held_out(document["config"]))
     if document["config"].get("exclude_matches"):
         lines.append(
             f"Every stretch of 20 bases shared with `{document['config']['exclude_matches']}` was cut out of the text."
         )
     lines += ["", "## Make it again", "", _command(document), "", f"Versions: {_versions(document)}.", ""]
     return "\n".join(lines)
+
+
+def _held_out(config: dict[str, Any]) -> str:
+    """Which text the model has not seen."""
+    if records := config.get("held_out_records"):
+        return f"Held out whole: {', '.join(records)}."
+    share = config.get("held_out", 0)
+    return f"Held out: the last {share:.0%} of each record." if share else "Nothing was held out."
 
 
 def _references(metrics: dict[str, Any]) -> list[str]:
