@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +20,10 @@ class Settings(BaseSettings):
     home: Path = Field(Path.home() / ".dnalm", description="runs, datasets, models and caches of this installation")
     data_mirror: Path | None = Field(None, description="a folder with local copies of the catalogue's files")
     shipped: Path = Field(PACKAGE_ROOT, description="the folder that holds the shipped models/ and data/")
+
+    database_url: str | None = Field(None, description="the lab's database; none: the SQLite file HOME/lab.db")
+    slots: int | None = Field(None, ge=1, le=1024, description="jobs at once where there is no GPU; none: 1")
+    backend: Literal["local", "slurm"] = Field("local", description="where jobs run: this server, or a Slurm cluster")
 
     @property
     def runs(self) -> Path:
