@@ -11,6 +11,7 @@ import typer
 
 from dnalm.cli.frame import Advance, Json, examples, progress, say
 from dnalm.cli.output import figure_text, print_json, print_table
+from dnalm.errors import InputError
 
 app = typer.Typer(
     help="List, fetch, make and audit data.",
@@ -65,26 +66,85 @@ def fetch(
 
 
 @app.command(
-    "make", epilog=examples("dnalm data make ecoli-promoters-150", "dnalm data make ecoli-sigma70-81 --seed 3")
+    "make",
+    epilog=examples(
+        "dnalm data make ecoli-promoters-150",
+        "dnalm data make ecoli-sigma70-81 --seed 3",
+        "dnalm data make mine table.csv --label class --positive enhancer",
+        "dnalm data make mine positives.fa negatives.fa --labels enhancer,other",
+    ),
 )
 def make(
-    name: Annotated[str, typer.Argument(help="A recipe, see `dnalm data list`.", metavar="RECIPE")],
+    name: Annotated[str, typer.Argument(help="A recipe, see `dnalm data list`; with files, the new set's name.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Your own: one table with labels, or two FASTA files, positives first.", metavar="[FILE]..."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
     split: Annotated[
         Split, typer.Option(help="grouped: what shares a stretch stays together; random: as published.")
     ] = Split.GROUPED,
+    sequence: Annotated[str | None, typer.Option(help="The table's column with the bases, by name or number.")] = None,
+    label: Annotated[str | None, typer.Option(help="The table's column with the labels.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="The table's column with the names.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The positive one of two labels.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="The two FASTA files' labels, POSITIVE,NEGATIVE.", metavar="LABEL,LABEL")
+    ] = None,
+    valid: Annotated[float | None, typer.Option(help="Share for validation; 0.1 without it.")] = None,
+    test: Annotated[float | None, typer.Option(help="Share for the test; 0.15 without it.")] = None,
+    test_file: Annotated[Path | None, typer.Option(help="A table of its own for the test part.")] = None,
+    drop_unusable: Annotated[
+        bool, typer.Option("--drop-unusable", help="Leave out rows that cannot be used, and say how many.")
+    ] = False,
+    drop_copies: Annotated[
+        bool, typer.Option("--drop-copies", help="Leave out copies, and what stands under two labels.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a labelled set by its recipe and print its folder."""
-    from dnalm.datasets import recipes
+    """Make a labelled set, by a recipe or of your own files, and print its folder."""
+    own: dict[str, Any] = {
+        "sequence": sequence,
+        "label": label,
+        "id": id_column,
+        "positive": positive,
+        "labels": _two(labels),
+        "valid": valid,
+        "test": test,
+        "test_file": test_file,
+        "drop_unusable": drop_unusable or None,
+        "drop_copies": drop_copies or None,
+    }
+    given = {key: value for key, value in own.items() if value is not None}
+    if files:
+        from dnalm.datasets.files import make_from_files
 
-    dataset = recipes.make(name, seed=seed, split=split.value)
+        dataset = make_from_files(name, *files, seed=seed, split=split.value, **given)
+    else:
+        from dnalm.datasets import recipes
+
+        if given:
+            raise InputError(f"--{next(iter(given)).replace('_', '-')} is for a set of your own files: name the files")
+        dataset = recipes.make(name, seed=seed, split=split.value)
     if as_json:
         print_json({"folder": dataset.folder, **dataset.info})
         return
     typer.echo(dataset.folder)
-    for label, counts in dataset.counts().items():
-        say(f"{label}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+    for reason, number in (dataset.info.get("dropped") or {}).items():
+        say(f"left out {number:,}: {reason}")
+    for one, counts in dataset.counts().items():
+        say(f"{one}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+
+
+def _two(labels: str | None) -> tuple[str, str] | None:
+    if labels is None:
+        return None
+    names = [name.strip() for name in labels.split(",")]
+    if len(names) != 2:
+        raise InputError(f"--labels {labels}: wanted two, the positive one first, as enhancer,other")
+    return names[0], names[1]
 
 
 @app.command("audit", epilog=examples("dnalm data audit ecoli-promoters-150", "dnalm data audit DIR --json"))

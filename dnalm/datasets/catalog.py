@@ -114,18 +114,24 @@ def _verify(found: Entry, path: Path, origin: str) -> Path:
     return path
 
 
-def local(name: str) -> Path | None:
-    """A verified copy that is on this machine already (mirror, shipped or cache), or None."""
-    found = entry(name)
+def _places(found: Entry) -> list[tuple[str, Path]]:
+    """Where a copy may lie, in the order of `fetch`, each with the words for it."""
     mirror = settings().data_mirror
     places = [("in DNALM_DATA_MIRROR", mirror / found.path)] if mirror else []
     if found.shipped:
         places.append(("shipped with dnalm", settings().shipped_data / found.shipped))
-    places.append(("in the cache; delete it to fetch it again", settings().cache / "downloads" / found.path))
-    for origin, path in places:
-        if path.is_file():
-            return _verify(found, path, origin)
-    return None
+    return [*places, ("in the cache; delete it to fetch it again", settings().cache / "downloads" / found.path)]
+
+
+def holding(name: str) -> tuple[str, Path] | None:
+    """Where a copy lies, in words and as a path, or None; it is not checked, which takes reading all of it."""
+    return next(((origin, path) for origin, path in _places(entry(name)) if path.is_file()), None)
+
+
+def local(name: str) -> Path | None:
+    """A verified copy that is on this machine already (mirror, shipped or cache), or None."""
+    there = holding(name)
+    return _verify(entry(name), there[1], there[0]) if there else None
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:

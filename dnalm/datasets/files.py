@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ import numpy as np
 
 from dnalm.alphabet import decode
 from dnalm.datasets.audit import audit, group_summary
-from dnalm.datasets.dataset import Dataset, table_of
+from dnalm.datasets.dataset import INFO, Dataset, table_of
+from dnalm.datasets.intake import Intake, take_in
+from dnalm.datasets.recipes import RECIPES
 from dnalm.datasets.splits import STRETCH, stretch_groups, train_valid_test
 from dnalm.errors import InputError
-from dnalm.sequences import LabelledSequence, read_labelled, read_two_fasta
+from dnalm.sequences import LabelledSequence, read_labelled
+from dnalm.settings import settings
 
 SPLIT_METHODS = ("grouped", "random")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _YES_NO = (("1", "0"), ("positive", "negative"), ("pos", "neg"), ("true", "false"), ("yes", "no"))
 
 
@@ -33,14 +38,6 @@ def guess_positive(labels: Iterable[str]) -> str | None:
         if other.lower() in {f"{prefix}{one.lower()}" for prefix in ("non-", "non_", "non", "not_", "not-", "no_")}:
             return one
     return None
-
-
-def _read(paths: tuple[str | Path, ...], labels: tuple[str, str] | None, columns: dict[str, Any]) -> list:
-    if len(paths) == 2:
-        return list(read_two_fasta(*paths, labels=labels or ("positive", "negative")))
-    if len(paths) != 1:
-        raise InputError(f"a dataset is made from one table or two FASTA files, not from {len(paths)} files")
-    return list(read_labelled(paths[0], **columns))
 
 
 def _rows(sequences: Iterable[LabelledSequence], source: str, split: str) -> list[dict[str, Any]]:
@@ -76,6 +73,8 @@ def from_files(
     test: float = 0.15,
     seed: int = 0,
     stretch: int = STRETCH,
+    drop_unusable: bool = False,
+    drop_copies: bool = False,
 ) -> Dataset:
     """Read, split and audit a labelled set; nothing is written (`Dataset.save` does that).
 
@@ -93,6 +92,8 @@ def from_files(
         test: share of each label; ignored with `test_file`.
         seed: for the split.
         stretch: bases of a shared stretch.
+        drop_unusable: leave out rows that cannot be used and count them, see `dnalm.datasets.intake.take_in`.
+        drop_copies: leave out copies, and what stands under two labels, likewise.
 
     Returns:
         The dataset with its audit.
@@ -103,7 +104,15 @@ def from_files(
     if split not in SPLIT_METHODS:
         raise InputError(f"there is no split {split!r}; there are {', '.join(SPLIT_METHODS)}")
     columns: dict[str, Any] = {"sequence": sequence, "label": label, "id": id}
-    rows = _rows(_read(paths, labels, columns), Path(paths[0]).name if len(paths) == 1 else name, "train")
+    taken = take_in(
+        *paths,
+        labels=labels or ("positive", "negative"),
+        columns=columns,
+        drop_unusable=drop_unusable,
+        drop_copies=drop_copies,
+    )
+    _refuse_unlabelled(taken, paths[0])
+    rows = _rows(taken.rows, Path(paths[0]).name if len(paths) == 1 else name, "train")
     if test_file is not None:
         rows += _test_rows(test_file, columns, {row["id"] for row in rows})
     table = table_of(rows)
@@ -134,13 +143,65 @@ def from_files(
         "description": f"made from {', '.join(Path(path).name for path in files)}",
         "window": dataset.window,
         "anchor": None,
-        "recipe": {"name": "files", "seed": seed, "split": split, "valid": valid, "test": test},
+        "recipe": {
+            "name": "files",
+            "seed": seed,
+            "split": split,
+            "valid": valid,
+            "test": test,
+            "drop_unusable": drop_unusable,
+            "drop_copies": drop_copies,
+        },
         "sources": [{"name": Path(path).name, "sha256": _file_sha256(path)} for path in files],
         "groups": {"stretch": stretch, **group_summary(groups)},
-        "dropped": {},
+        "dropped": taken.dropped,
+        "notes": taken.notes(),
         "audit": audit(dataset, stretch),
     }
     return dataset
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be a dataset's folder, or that a recipe has or may give to its own."""
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be a dataset's name: wanted are 1 to 64 letters, digits, dots, hyphens and underscores, "
+            "the first a letter or digit"
+        )
+    if taken := next((recipe for recipe in RECIPES if name == recipe or name.startswith(f"{recipe}-")), None):
+        raise InputError(f"{name!r} is kept for the sets that the recipe {taken} makes; choose another name")
+
+
+def make_from_files(name: str, *paths: str | Path, home: str | Path | None = None, **choices: Any) -> Dataset:
+    """Make a dataset from a lab's own files in `$DNALM_HOME/datasets/NAME`.
+
+    Args:
+        name: the dataset's name and its folder's.
+        paths: one table, or two FASTA files; see `from_files`.
+        home: another DNALM_HOME.
+        choices: as for `from_files`.
+
+    Returns:
+        The dataset, saved.
+
+    Raises:
+        InputError: the name is not usable or another dataset has it, or the files are refused.
+    """
+    check_name(name)
+    folder = (Path(home) / "datasets" if home else settings().datasets) / name
+    dataset = from_files(*paths, name=name, **choices)
+    if (folder / INFO).is_file() and Dataset.load(folder).sha256() != dataset.sha256():
+        raise InputError(f"there is a dataset {name!r} already, with other rows or another split; choose another name")
+    dataset.save(folder)
+    return dataset
+
+
+def _refuse_unlabelled(taken: Intake, path: str | Path) -> None:
+    if any(row.label is None for row in taken.rows):
+        kind = {"fasta": "FASTA", "genbank": "GenBank"}[taken.kind]
+        raise InputError(
+            f"{path} is {kind}, which has no labels; give a table with labels, or two files, one for each label"
+        )
 
 
 def _test_rows(path: str | Path, columns: dict[str, Any], known: set[str]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,14 @@ _SURELY_SEQUENCE = 8
 csv.field_size_limit(2**31 - 1)
 
 
+class RowError(InputError):
+    """One row of a table cannot be used; `reason` says why in a few words, the same for all rows like it."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class _Columns(NamedTuple):
     """Where things stand in a row, 0-based; None where the table has no such column."""
 
@@ -42,6 +50,7 @@ def read_labelled(
     id: str | None = None,
     require_labels: bool = True,
     allow_duplicates: bool = False,
+    skipped: Callable[[RowError], None] | None = None,
 ) -> Iterator[LabelledSequence]:
     """The rows of a CSV or TSV file (comma, tab or semicolon), plain or compressed.
 
@@ -55,6 +64,8 @@ def read_labelled(
             `row_2` and so on.
         require_labels: refuse a table without labels, or with one class alone.
         allow_duplicates: let several rows have one id.
+        skipped: called with what is wrong with a row that cannot be used, which is then left out; None refuses
+            the table at the first.
 
     A table whose first row holds bases has no header: its columns are then named by number.
 
@@ -70,6 +81,7 @@ def read_labelled(
             named=(sequence, label, id),
             require_labels=require_labels,
             allow_duplicates=allow_duplicates,
+            skipped=skipped,
         )
 
 
@@ -79,6 +91,7 @@ def rows_of(
     named: tuple[str | None, str | None, str | None],
     require_labels: bool,
     allow_duplicates: bool,
+    skipped: Callable[[RowError], None] | None = None,
 ) -> Iterator[LabelledSequence]:
     """The rows of an open stream; `named` are the sequence, label and id columns; see `read_labelled`."""
     name = stream.name
@@ -94,11 +107,21 @@ def rows_of(
     count = 0
     while row:
         count += 1
-        if len(row) != len(first):
-            raise InputError(f"{name}, line {line}: it has {len(row)} columns, the first row has {len(first)}.")
-        item = _item(name, line, row, columns, count)
-        if item.label is None and require_labels:
-            raise InputError(f"{name}, record {item.id!r}, line {line}: the label is missing.")
+        try:
+            if len(row) != len(first):
+                raise RowError(
+                    f"{name}, line {line}: it has {len(row)} columns, the first row has {len(first)}.",
+                    "another number of columns than the first row",
+                )
+            item = _item(name, line, row, columns, count)
+            if item.label is None and require_labels:
+                raise RowError(f"{name}, record {item.id!r}, line {line}: the label is missing.", "no label")
+        except RowError as error:
+            if skipped is None:
+                raise
+            skipped(error)
+            line, row = next(rows, (line, []))
+            continue
         if not allow_duplicates and lines_of_ids.setdefault(item.id, line) != line:
             raise InputError(
                 f"{name}, record {item.id!r}, line {line}: "
@@ -108,6 +131,8 @@ def rows_of(
             labels.add(item.label)
         yield item
         line, row = next(rows, (line, []))
+    if not labels and require_labels:
+        raise InputError(f"{name}: none of its {count:,} rows has a sequence and a label that can be used.")
     if require_labels and len(labels) < 2:
         raise InputError(
             f"{name}: all {count:,} rows have the label {labels.pop()!r}; two classes at least are wanted."
@@ -135,12 +160,15 @@ def _item(name: str, line: int, row: Sequence[str], columns: _Columns, count: in
     where = f"{name}, record {identifier!r}, line {line}"
     letters = row[columns.sequence].encode("utf-8")
     if not letters:
-        raise InputError(f"{where}: the sequence is missing.")
+        raise RowError(f"{where}: the sequence is missing.", "no sequence")
     try:
         codes, seen = to_codes(letters)
     except ForeignLetterError as error:
-        raise InputError(foreign_message(error.letter, where)) from None
-    refuse_protein(name, identifier, line, seen)
+        raise RowError(foreign_message(error.letter, where), "a letter that is no nucleotide") from None
+    try:
+        refuse_protein(name, identifier, line, seen)
+    except InputError as error:
+        raise RowError(str(error), "looks like protein") from None
     label = row[columns.label] if columns.label is not None else ""
     return LabelledSequence(identifier, as_codes(codes), label or None)
 
