@@ -2,7 +2,13 @@
 
 from dnalm.metrics.binary import binary_metrics, binary_statistics, choose_threshold
 from dnalm.metrics.bootstrap import Figure, block_bootstrap_mean, bootstrap_figures, resample_weights
-from dnalm.metrics.multiclass import confusion, multiclass_metrics, multiclass_statistics, per_class_metrics
+from dnalm.metrics.multiclass import (
+    confusion,
+    correlation,
+    multiclass_metrics,
+    multiclass_statistics,
+    per_class_metrics,
+)
 from dnalm.metrics.report import calibration_curve, evaluate_probabilities
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "calibration_curve",
     "choose_threshold",
     "confusion",
+    "correlation",
     "evaluate_probabilities",
     "multiclass_metrics",
     "multiclass_statistics",

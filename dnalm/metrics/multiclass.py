@@ -21,6 +21,26 @@ def confusion(truth: ArrayLike, called: ArrayLike, classes: int) -> NDArray[np.i
     return np.bincount(pair, minlength=classes * classes).reshape(classes, classes)
 
 
+def correlation(tables: ArrayLike) -> Floats:
+    """MCC of confusion matrices: R_K of Gorodkin 2004, which for two classes is the ordinary MCC.
+
+    Args:
+        tables: rows are the truth, columns what was called, shape `(..., classes, classes)`.
+
+    Returns:
+        Shape `(...)`: 0 where one class alone was called, nan where the truth holds one class alone.
+    """
+    counts = np.asarray(tables, dtype=np.float64)
+    total, right = counts.sum(axis=(-2, -1)), np.trace(counts, axis1=-2, axis2=-1)
+    of_truth, of_calls = counts.sum(axis=-1), counts.sum(axis=-2)
+    cross = right * total - (of_truth * of_calls).sum(axis=-1)
+    spread_calls = total**2 - (of_calls**2).sum(axis=-1)
+    spread_truth = total**2 - (of_truth**2).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mcc = cross / np.sqrt(spread_calls * spread_truth)
+    return np.where(spread_truth > 0, np.where(spread_calls > 0, mcc, 0.0), np.nan)
+
+
 def _rates(tables: Floats) -> dict[str, Floats]:
     """One-against-rest figures of each class from confusion matrices `(b, c, c)`: each `(b, c)`."""
     tp = np.diagonal(tables, axis1=1, axis2=2)
@@ -64,23 +84,14 @@ def multiclass_statistics(truth: ArrayLike, probability: ArrayLike, *, per_class
     def statistics(weights: Floats) -> dict[str, Floats]:
         tables = (cell.T @ weights.T).T.reshape(len(weights), classes, classes)
         total, right = tables.sum(axis=(1, 2)), np.trace(tables, axis1=1, axis2=2)
-        of_truth, of_calls = tables.sum(axis=2), tables.sum(axis=1)
-        present = of_truth > 0
-        # R_K of Gorodkin 2004; for two classes it is the ordinary MCC.
-        cross = right * total - (of_truth * of_calls).sum(axis=1)
-        spread_calls, spread_truth = (
-            total**2 - (of_calls**2).sum(axis=1),
-            total**2 - (of_truth**2).sum(axis=1),
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mcc = cross / np.sqrt(spread_calls * spread_truth)
+        present = tables.sum(axis=2) > 0
         each = _rates(tables)
         areas = [ranking.areas(weights) for ranking in rankings]
         each["auroc"] = np.stack([roc for roc, _ in areas], axis=1)
         each["auprc"] = np.stack([pr for _, pr in areas], axis=1)
         found = {
             "accuracy": divide(right, total),
-            "mcc": np.where(spread_truth > 0, np.where(spread_calls > 0, mcc, 0.0), np.nan),
+            "mcc": correlation(tables),
         }
         for name in ("precision", "recall", "f1"):
             found[f"macro_{name}"] = _macro(each[name], present)

@@ -26,7 +26,7 @@ class Position:
         carried: state that the text read so far left.
         best: lowest value of the watched figure, and `best_weights` what gave it.
         worse: validations since.
-        loss_sum: sum of the losses since the last validation, of `loss_count` steps.
+        loss_sum: sum of the losses since the last row of metrics, of `loss_count` steps.
     """
 
     step: int = 0

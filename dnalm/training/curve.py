@@ -15,6 +15,7 @@ NAMES = {
     "mcc": "validation MCC",
     "auroc": "validation AUROC",
     "accuracy": "validation accuracy",
+    "train_bits_per_base": "training text, bits per base",
     "train_loss": "training loss, nats",
     "learning_rate": "learning rate",
 }
@@ -30,6 +31,8 @@ def draw_curve(run: RunFolder) -> Path | None:
     if run.quiet or not rows:
         return None
     names = [name for name in NAMES if any(name in row for row in rows)]
+    if "train_bits_per_base" in names:
+        names.remove("train_loss")  # the same curve in another unit
     canvas = Canvas(figsize=(3.4 * len(names), 2.8), layout="constrained")
     axes = canvas.subplots(1, len(names), squeeze=False)[0]
     places, offsets = _places(rows)

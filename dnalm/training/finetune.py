@@ -20,7 +20,7 @@ from dnalm.training.card import finetuned_card
 from dnalm.training.config import FinetuneConfig
 from dnalm.training.curve import draw_curve
 from dnalm.training.examples import Batches, Examples
-from dnalm.training.loop import Carried, Loop, Progress, Stage, make_fabric
+from dnalm.training.loop import Carried, Loop, Progress, Stage, curve_spacing, make_fabric
 from dnalm.training.run import RunFolder
 from dnalm.training.schedule import parameter_groups
 
@@ -84,17 +84,20 @@ def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None)
 
     before = _text_bits(model, held_out, config.seed)
     run.record("data", {"dataset": dataset.name, "sha256": dataset.sha256(), "model": parent.name})
+    steps = config.epochs * batches.per_epoch
     stage = Stage(
         name="finetune",
         module=model,
         groups=parameter_groups(model.layer_groups(), DISCRIMINATION),
-        steps=config.epochs * batches.per_epoch,
+        steps=steps,
         optimizer=config.optimizer,
         batch=lambda step: batches(step, fabric.global_rank, fabric.world_size),
         loss=loss,
         validate=(lambda: {"bits_per_base": mean_bits(model, held_out)}) if held_out else None,
         validate_every=batches.per_epoch,
         watch="bits_per_base" if held_out else None,
+        curve_every=curve_spacing(steps),
+        bits_per_nat=model.bits_per_base(1.0),
         unit="sequences",
         per_step=config.batch_size,
     )

@@ -47,6 +47,8 @@ class Stage:
         validate_every: steps between validations.
         watch: the figure whose lowest value is kept; none keeps the last weights.
         patience: validations without a better one before the stage ends.
+        curve_every: steps between two points of the training curve in `metrics.jsonl`; 0: one a validation.
+        bits_per_nat: turns the training loss into bits a base, where it is a language model's.
         unit: what the rate counts, with `per_step` of it a step.
         after_step: called with the step; lets go of memory.
     """
@@ -62,9 +64,20 @@ class Stage:
     validate_every: int = 1000
     watch: str | None = None
     patience: int = 1 << 30
+    curve_every: int = 0
+    bits_per_nat: float | None = None
     unit: str = "bases"
     per_step: float = 1.0
     after_step: Callable[[int], None] | None = None
+
+
+def curve_spacing(steps: int) -> int:
+    """Steps between two points of the training curve: a function of the steps alone, so that a resume repeats them.
+
+    Short stages get 200 points, so that half a minute shows a curve that moves; long ones a point every 50 steps, and
+    5,000 at most.
+    """
+    return max(1, min(steps // 200, 50), steps // 5000)
 
 
 def make_fabric(compute: ComputeConfig) -> Fabric:
@@ -216,6 +229,8 @@ class Loop:
                 stage.after_step(position.step)
             if position.step % stage.validate_every == 0 or position.step == stage.steps:
                 self._validate(stage, position, rate)
+            elif stage.curve_every and position.step % stage.curve_every == 0:
+                self._point(stage, position, rate)
             now = time.monotonic()
             if now - reported_at >= _REPORT_SECONDS or position.step == stage.steps:
                 self._report(stage, position, (position.step - first) / max(now - started_at, 1e-9), value)
@@ -256,9 +271,7 @@ class Loop:
             stage.module.eval()
             with torch.no_grad():
                 figures = stage.validate()
-        self.run.metric(
-            phase=stage.name, step=position.step, train_loss=position.mean_loss(), learning_rate=rate, **figures
-        )
+        self._point(stage, position, rate, **figures)
         if stage.watch is None:
             return
         value = first_alone_knows(self.fabric, figures[stage.watch])
@@ -267,6 +280,13 @@ class Loop:
             position.best_weights = {key: tensor.detach().clone() for key, tensor in stage.module.state_dict().items()}
         else:
             position.worse += 1
+
+    def _point(self, stage: Stage, position: Position, rate: float, **figures: float) -> None:
+        """A row of `metrics.jsonl`: the mean training loss since the row before, and what was measured."""
+        loss = position.mean_loss()
+        bits = {} if stage.bits_per_nat is None else {"train_bits_per_base": loss * stage.bits_per_nat}
+        row = {"train_loss": loss, "learning_rate": rate, **bits, **figures}
+        self.run.metric(phase=stage.name, step=position.step, **row)
 
     def _report(self, stage: Stage, position: Position, steps_per_second: float, loss: float) -> None:
         left = stage.steps - position.step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +106,9 @@ def fit_members(
             generator = np.random.default_rng([config.seed, 11])
             folds = inner_folds(train_part, generator)
             sequences, targets = train_part.sequences, train_part.targets
-            fit = fit_wide(member, sequences, targets, folds, generator, class_weights=config.class_weights)
+            tell = _reading(run, progress)
+            balanced = config.class_weights
+            fit = fit_wide(member, sequences, targets, folds, generator, class_weights=balanced, progress=tell)
             run.log(f"wide head: ridge penalty {fit.penalty}, {len(fit.rows)} sequences read")
         else:
             stages = unfreezing_stages(config, member, train_part, valid_part, fabric)
@@ -113,6 +117,21 @@ def fit_members(
         member.eval()
         fitted.append(Fitted(member, member_logits(member, valid_part.sequences)))
     return fitted
+
+
+def _reading(run: RunFolder, progress: Progress | None) -> Callable[[int, int], None]:
+    """What tells of the wide head's reading of the sequences, the long part of its fit, as the loop tells of steps."""
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        rate = done / max(time.monotonic() - began, 1e-9)
+        report = {"state": "running", "phase": "wide", "step": done, "total": total}
+        report |= {"rate": rate, "unit": "sequences/s", "eta_s": (total - done) / rate}
+        run.progress(**report)
+        if progress and not run.quiet:
+            progress(report)
+
+    return tell
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

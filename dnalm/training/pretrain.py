@@ -27,7 +27,7 @@ from dnalm.training.config import PretrainConfig
 from dnalm.training.corpus import Corpus, Lanes
 from dnalm.training.curve import draw_curve
 from dnalm.training.genomes import prepare_corpus
-from dnalm.training.loop import Carried, Loop, Progress, Stage, make_fabric
+from dnalm.training.loop import Carried, Loop, Progress, Stage, curve_spacing, make_fabric
 from dnalm.training.run import RunFolder
 from dnalm.training.schedule import find_learning_rate, parameter_groups
 from dnalm.training.seeding import seeded
@@ -107,6 +107,9 @@ def _pretrain(config: PretrainConfig, run: RunFolder, progress: Progress | None)
         loss=_loss(config),
         validate=validate,
         validate_every=config.validate_every,
+        curve_every=curve_spacing(plan["steps"]),
+        # With penalties the loss is no longer that of the text alone.
+        bits_per_nat=None if config.activation_penalty or config.temporal_penalty else model.bits_per_base(1.0),
         per_step=config.lanes * lanes.window,
         after_step=lambda step: lanes.release() if step % 200 == 0 else None,
     )

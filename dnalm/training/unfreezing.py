@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnalm.metrics import confusion, correlation
 from dnalm.model.classifier import Member
 from dnalm.model.predict import pad
 from dnalm.training.config import TrainConfig
 from dnalm.training.examples import Batches, Examples
-from dnalm.training.loop import Carried, Stage
+from dnalm.training.loop import Carried, Stage, curve_spacing
 from dnalm.training.schedule import discriminative_factors
 
 _BATCH = 256
@@ -48,6 +50,7 @@ def unfreezing_stages(
                 for parameter in group:
                     parameter.requires_grad_(index >= len(groups) - free)
             factors = discriminative_factors(len(groups), config.discrimination)
+            steps = epochs * batches.per_epoch
             return Stage(
                 name=name,
                 module=member,
@@ -55,7 +58,7 @@ def unfreezing_stages(
                     {"params": group, "factor": factor}
                     for group, factor in list(zip(groups, factors, strict=True))[-free:]
                 ],
-                steps=epochs * batches.per_epoch,
+                steps=steps,
                 optimizer=config.optimizer,
                 batch=lambda step: batches(step, fabric.global_rank, fabric.world_size),
                 loss=_loss(config, weights),
@@ -63,6 +66,7 @@ def unfreezing_stages(
                 validate_every=batches.per_epoch,
                 watch="loss" if whole else None,
                 patience=config.patience,
+                curve_every=curve_spacing(steps),
                 unit="sequences",
                 per_step=config.batch_size,
             )
@@ -115,9 +119,9 @@ def log_loss(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
 
 
 def validation_figures(member: Member, valid: Examples) -> dict[str, float]:
-    """Loss and accuracy on the validation part."""
+    """Loss, accuracy and MCC on the validation part; no MCC where that holds one class alone."""
     logits = member_logits(member, valid.sequences)
-    return {
-        "loss": log_loss(logits, valid.targets),
-        "accuracy": float((logits.argmax(1) == valid.targets).mean()),
-    }
+    called = logits.argmax(1)
+    mcc = float(correlation(confusion(valid.targets, called, logits.shape[1])))
+    figures = {"loss": log_loss(logits, valid.targets), "accuracy": float((called == valid.targets).mean())}
+    return figures if math.isnan(mcc) else {**figures, "mcc": mcc}

@@ -70,6 +70,11 @@ def pretraining(tmp_path: Path, **changes) -> PretrainConfig:
     return PretrainConfig(genomes=[str(genome)], **{"encoder": tiny_encoder(), **fields, **changes})
 
 
+def _bits(folder: Path) -> list[float]:
+    """Bits a base at each look at the held-out text."""
+    return [row["bits_per_base"] for row in RunFolder(folder).metrics() if "bits_per_base" in row]
+
+
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_pretraining_at_each_precision(home, tmp_path, precision):
     config = pretraining(tmp_path, compute={**CUDA, "precision": precision}, dropout=0.5)
@@ -82,7 +87,7 @@ def test_pretraining_goes_the_way_it_goes_on_the_cpu(home, tmp_path):
     for device in ("cuda", "cpu"):
         compute = {"accelerator": device, "precision": "32-true"}
         pretrain(pretraining(tmp_path, compute=compute), tmp_path / device)
-        figures.append([row["bits_per_base"] for row in RunFolder(tmp_path / device).metrics()])
+        figures.append(_bits(tmp_path / device))
     np.testing.assert_allclose(figures[0], figures[1], atol=2e-3)
 
 
@@ -103,7 +108,7 @@ def test_a_run_goes_on_from_its_checkpoint(home, tmp_path):
     state = json.loads((tmp_path / "cut" / "checkpoint" / "state.json").read_text())
     assert 0 < state["step"] < 3000
     pretrain(config, tmp_path / "cut")
-    rows = [[row["bits_per_base"] for row in RunFolder(tmp_path / name).metrics()] for name in ("whole", "cut")]
+    rows = [_bits(tmp_path / name) for name in ("whole", "cut")]
     # CUDA kernels may sum in another order each time: not bit for bit, as it is on the CPU.
     np.testing.assert_allclose(rows[0], rows[1], atol=5e-3)
 

@@ -13,7 +13,7 @@ from torch import nn
 from dnalm.errors import RunError
 from dnalm.model.dropout import Dropout
 from dnalm.training.config import ComputeConfig, OptimizerConfig
-from dnalm.training.loop import Loop, Stage, make_fabric
+from dnalm.training.loop import Loop, Stage, curve_spacing, make_fabric
 from dnalm.training.processes import SharedBatchNorm1d, share_batch_norms, stop_signals
 from dnalm.training.run import RunFolder
 from dnalm.training.schedule import one_cycle
@@ -272,6 +272,39 @@ class TestReports:
         rows = run.metrics()
         assert rows[0]["learning_rate"] == pytest.approx(0.05 * one_cycle(4, STEPS, 0.1))
         assert rows[0].keys() == {"phase", "step", "train_loss", "learning_rate", "loss"}
+
+    def test_the_training_curve_has_points_between_validations_each_step_once(self, tmp_path):
+        run, losses = folder(tmp_path / "run"), []
+
+        def noted(module, data, carried):
+            value, count, state = loss(module, data, carried)
+            losses.append(value.item())
+            return value, count, state
+
+        fit(run, [lambda: stage(Net(), loss=noted, curve_every=2, bits_per_nat=0.5)])
+        rows = run.metrics()
+        assert [row["step"] for row in rows] == [2, 4, 5, 6, 8, 10, 12]
+        assert [row["step"] for row in rows if "loss" in row] == [5, 10, 12]
+        # Each row's loss is the mean over the steps since the row before, whatever that row was.
+        assert rows[1]["train_loss"] == pytest.approx(sum(losses[2:4]) / 2)
+        assert rows[2]["train_loss"] == pytest.approx(losses[4])
+        assert rows[3]["train_bits_per_base"] == pytest.approx(losses[5] / 2)
+
+    @pytest.mark.parametrize("at", [1, 2, 4, 5, 7, 11])
+    def test_a_kill_leaves_no_trace_in_the_training_curve(self, tmp_path, at):
+        net, cut, again = Net(), Net(), Net()
+        fit(folder(tmp_path / "whole"), [lambda: stage(net, curve_every=2)])
+        with pytest.raises(Killed):
+            fit(folder(tmp_path / "cut"), [lambda: stage(cut, dies_at=at, curve_every=2)], checkpoint_seconds=0)
+        fit(folder(tmp_path / "cut"), [lambda: stage(again, curve_every=2)])
+        assert_same(net.state_dict(), again.state_dict())
+        assert folder(tmp_path / "cut").metrics() == folder(tmp_path / "whole").metrics()
+
+    @pytest.mark.parametrize(
+        ("steps", "spacing"), [(1, 1), (400, 2), (10_000, 50), (200_000, 50), (250_000, 50), (2_000_000, 400)]
+    )
+    def test_a_short_run_has_a_curve_and_a_long_one_no_more_than_can_be_read(self, steps, spacing):
+        assert curve_spacing(steps) == spacing
 
     def test_progress_is_whole_and_reaches_the_caller(self, tmp_path):
         run, seen = folder(tmp_path / "run"), []

@@ -56,8 +56,13 @@ class TestPretraining:
         bundle = pretrain(pretraining(genome, name="mine"), tmp_path / "run", seen.append)
         run = RunFolder(tmp_path / "run")
         assert bundle.name == "mine"
-        assert [row["step"] for row in run.metrics()] == [10, 20]
-        assert all(1.5 < row["bits_per_base"] < 2.5 for row in run.metrics())
+        rows = run.metrics()
+        assert [row["step"] for row in rows] == list(range(1, 21))  # so short a run: a point of the curve each step
+        assert [row["step"] for row in rows if "bits_per_base" in row] == [10, 20]
+        assert all(1.5 < row.get("bits_per_base", 2) < 2.5 for row in rows)
+        # Two bases a token; and the curve begins at two bits, where nothing is known of the text.
+        assert rows[0]["train_bits_per_base"] == pytest.approx(rows[0]["train_loss"] / np.log(2) / 2)
+        assert rows[0]["train_bits_per_base"] == pytest.approx(2, abs=0.2)
         assert summarise(run.path).state == "succeeded"
         document = run.document()
         assert document["plan"] == {
@@ -155,7 +160,7 @@ class TestFinetuning:
     def test_the_best_epoch_is_kept(self, dataset, model, tmp_path):
         # A rate at which later epochs are worse.
         bundle = finetune(self.config(dataset, model, epochs=6, optimizer={"learning_rate": 0.3}), tmp_path / "run")
-        best = min(row["bits_per_base"] for row in RunFolder(tmp_path / "run").metrics())
+        best = min(row.get("bits_per_base", 9) for row in RunFolder(tmp_path / "run").metrics())
         assert bundle.metrics["figures"]["bits_per_base"]["value"] == pytest.approx(best, abs=1e-6)
 
     def test_a_rate_may_be_found(self, dataset, model, tmp_path):
@@ -196,7 +201,9 @@ class TestTraining:
         train(training(dataset, model), tmp_path / "run")
         rows = RunFolder(tmp_path / "run").metrics()
         assert list(dict.fromkeys(row["phase"] for row in rows)) == ["head", "top-1", "all"]
-        assert [row["phase"] for row in rows].count("all") <= 3
+        validated = [row for row in rows if "loss" in row]
+        assert [row["phase"] for row in validated].count("all") <= 3
+        assert all(-1 <= row["mcc"] <= 1 for row in validated)
 
     def test_frozen_layers_stay(self, dataset, model, tmp_path):
         bundle = train(training(dataset, model, epochs=0, epochs_frozen=2), tmp_path / "run")
@@ -211,7 +218,7 @@ class TestTraining:
         )
         seen = []
         bundle = train(config, tmp_path / "run", seen.append)
-        assert {report["phase"] for report in seen} == {"pretrain", "finetune"}
+        assert {report["phase"] for report in seen} == {"pretrain", "finetune", "wide"}
         assert [parent.split()[0] for parent in bundle.config.parents] == ["finetune", "pretrain"]
         for phase in ("pretrain", "finetune"):
             assert summarise(tmp_path / "run" / phase).state == "succeeded"
