@@ -145,7 +145,8 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], wanted: dict[str, Ten
 
 def weights_hash(folder: Path) -> str:
     """SHA-256 of a bundle's weights, by which a child names its parent."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_bundle(model: str | Path) -> Path:
@@ -180,6 +181,6 @@ def list_bundles() -> list[Path]:
     """Folders of all models, shipped first; a name in `DNALM_HOME` hides the shipped one."""
     found: dict[str, Path] = {}
     for root in (settings().shipped_models, settings().models):
-        for config in sorted(root.glob(f"*/{CONFIG}")) if root.is_dir() else []:
+        for config in sorted(root.glob(f"[!.]*/{CONFIG}")) if root.is_dir() else []:
             found[config.parent.name] = config.parent
     return list(found.values())

@@ -1,19 +1,31 @@
-"""Send a model as one file, and take one in: a zip of the bundle's four files, checked before it gets a place."""
+"""Send a model as one file, and take one in: a zip of the bundle's four files, checked before it gets a place.
+
+An archive comes from anywhere and may say anything: only the four names are taken from it, never its paths; links,
+encryption and unusual packing are refused; what comes out is counted, not what the archive says of it.
+"""
 
 from __future__ import annotations
 
 import shutil
+import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from dnalm.errors import BundleError, InputError
-from dnalm.model.bundle import CARD, CONFIG, METRICS, WEIGHTS, Bundle, find_bundle, read_bundle
+from dnalm.model.bundle import WEIGHTS, Bundle, find_bundle, read_bundle
+from dnalm.model.shelf import FILES, changing_models, checked_name, write_config
 from dnalm.settings import settings
 
-FILES = (CONFIG, WEIGHTS, METRICS, CARD)
 LARGEST = 4 << 30
 """Bytes that an archive's files may unpack to, each: the published size has 0.1 GB of weights."""
+LARGEST_SMALL = 16 << 20
+"""Bytes that each file beside the weights may unpack to."""
+HIGHEST_RATIO = 200
+"""Times as large as it came that a file may unpack to, once it is over a megabyte: weights hardly pack at all."""
+MOST_ENTRIES = 16
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _STAMP = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same bundle gives the same bytes
 _CHUNK = 1 << 20
 
@@ -78,21 +90,18 @@ def import_bundle(source: Path, *, name: str | None = None, replace: bool = Fals
                 f"{source}: not there; an archive from `dnalm models export` or a model's folder is wanted"
             )
         _check_loads(unpacked, source)
-        bundle = read_bundle(unpacked)
-        target = models / _name(name or bundle.name)
-        if target.exists():
-            if not replace:
-                raise InputError(f"{target}: there is a model of this name; choose another, or replace it (--replace)")
-            target.replace(Path(scratch) / "old")
-        unpacked.replace(target)
+        config = read_bundle(unpacked).config
+        target = models / checked_name(name or config.name)
+        write_config(unpacked, config.model_copy(update={"name": target.name}))
+        with changing_models():
+            if target.exists():
+                if not replace:
+                    raise InputError(
+                        f"{target}: there is a model of this name; choose another, or replace it (--replace)"
+                    )
+                target.replace(Path(scratch) / "old")
+            unpacked.replace(target)
     return read_bundle(target)
-
-
-def _name(text: str) -> str:
-    allowed = text[:1].isalnum() and all(letter.isalnum() or letter in "._-" for letter in text)
-    if not (allowed and text.isascii() and len(text) <= 120):
-        raise InputError(f"{text!r} is no name for a model: letters, digits, dot, dash and underscore, at most 120")
-    return text
 
 
 def _copy(folder: Path, target: Path) -> None:
@@ -106,9 +115,13 @@ def _unpack(source: Path, target: Path) -> None:
     """Unpack the four known files and nothing else; what an archive says about paths is never followed."""
     try:
         with zipfile.ZipFile(source) as archive:
-            for entry in archive.infolist():
+            entries = archive.infolist()
+            if len(entries) > MOST_ENTRIES:
+                raise BundleError(f"{source}: holds {len(entries):,} files; a model's archive has {len(FILES)}")
+            for entry in entries:
                 if entry.is_dir():
                     continue
+                _check_entry(entry, source)
                 path = PurePosixPath(entry.filename)
                 if path.name not in FILES or len(path.parts) > 2 or ".." in path.parts or path.is_absolute():
                     raise BundleError(
@@ -117,18 +130,30 @@ def _unpack(source: Path, target: Path) -> None:
                 if (target / path.name).exists():
                     raise BundleError(f"{source}: holds {path.name} twice")
                 _unpack_one(archive, entry, source, target / path.name)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise BundleError(f"{source}: not a whole zip archive: {error}") from None
 
 
+def _check_entry(entry: zipfile.ZipInfo, source: Path) -> None:
+    mode = entry.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise BundleError(f"{source}: {entry.filename!r} is a link or a device; plain files alone are taken")
+    if entry.flag_bits & 1:
+        raise BundleError(f"{source}: {entry.filename!r} is encrypted; plain files alone are taken")
+    if entry.compress_type not in _PACKINGS:
+        raise BundleError(f"{source}: {entry.filename!r} is packed in an unusual way; zip's own (deflate) is wanted")
+
+
 def _unpack_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Path, target: Path) -> None:
-    written = 0
+    written, most = 0, LARGEST if target.name == WEIGHTS else min(LARGEST, LARGEST_SMALL)
     with archive.open(entry) as packed, target.open("wb") as file:
         while chunk := packed.read(_CHUNK):
             written += len(chunk)
             # The size that the archive states may be a lie; what comes out is counted.
-            if written > LARGEST:
-                raise BundleError(f"{source}: {entry.filename} unpacks to more than {LARGEST:,} bytes")
+            if written > most:
+                raise BundleError(f"{source}: {entry.filename} unpacks to more than {most:,} bytes")
+            if written > max(_CHUNK, entry.compress_size * HIGHEST_RATIO):
+                raise BundleError(f"{source}: {entry.filename} unpacks to more than {HIGHEST_RATIO} times its size")
             file.write(chunk)
 
 
