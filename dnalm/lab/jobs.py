@@ -1,0 +1,241 @@
+"""Jobs as a person sees them: submit, look, cancel, resume, clone, share. Each call takes the acting user first."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from dnalm.errors import InputError
+from dnalm.lab import audit
+from dnalm.lab.database import Database, database
+from dnalm.lab.job import Job, JobState, folder_of, job_of, next_ticket
+from dnalm.lab.people import User, require_admin
+from dnalm.lab.schema import JobRow, WorkerRow, now
+from dnalm.settings import settings
+from dnalm.training.config import RunConfig
+from dnalm.training.launch import check_sources, configured, make_run_folder
+
+__all__ = [
+    "Job",
+    "JobState",
+    "cancel",
+    "clone",
+    "find",
+    "of_run",
+    "prioritise",
+    "rename",
+    "resume",
+    "share",
+    "submit",
+    "visible",
+]
+
+PRIORITIES = range(-100, 101)
+LONGEST_NAME = 200
+
+
+def submit(
+    user: User,
+    config: RunConfig,
+    *,
+    limit_minutes: float | None = None,
+    shared: bool = False,
+    db: Database | None = None,
+) -> Job:
+    """Make a run folder for `config` and put the job into the queue.
+
+    Raises:
+        InputError: it cannot run: a source is missing, or it wants more slots than any worker has.
+    """
+    db = db or database()
+    if limit_minutes is not None and not 0 < limit_minutes < float("inf"):
+        raise InputError(f"limit_minutes {limit_minutes}: wanted more than 0")
+    check_sources(config, fetch=False)
+    _check_devices(config.compute.devices, db)
+    folder = make_run_folder(config).path
+    try:
+        with db.session() as session:
+            ticket = next_ticket(session)
+            row = JobRow(
+                id=secrets.token_hex(8),
+                number=ticket,
+                ticket=ticket,
+                owner_id=user.id,
+                name=config.name or folder.name,
+                phase=str(getattr(config, "phase", "")),
+                state=JobState.QUEUED,
+                run=folder.name,
+                config=config.model_dump(mode="json"),
+                devices=config.compute.devices,
+                shared=shared,
+                limit_minutes=limit_minutes,
+                backend=settings().backend,
+            )
+            session.add(row)
+            audit.record(session, user.id, "job.submit", f"job:{row.id}", run=row.run, shared=shared)
+            session.flush()
+            return job_of(row)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def visible(
+    user: User,
+    *,
+    states: Collection[JobState] = (),
+    mine: bool = False,
+    limit: int = 200,
+    db: Database | None = None,
+) -> list[Job]:
+    """The jobs that this person may see, the newest first: their own and the shared ones; an admin sees all."""
+    wanted = select(JobRow).order_by(JobRow.number.desc()).limit(limit)
+    if states:
+        wanted = wanted.where(JobRow.state.in_([JobState(state) for state in states]))
+    if mine:
+        wanted = wanted.where(JobRow.owner_id == user.id)
+    elif not user.is_admin:
+        wanted = wanted.where(or_(JobRow.owner_id == user.id, JobRow.shared))
+    with (db or database()).reading() as session:
+        return [job_of(row) for row in session.scalars(wanted)]
+
+
+def find(user: User, job_id: str, *, db: Database | None = None) -> Job:
+    """One job.
+
+    Raises:
+        InputError: there is none of that id that this person may see.
+    """
+    with (db or database()).reading() as session:
+        return job_of(_seen(session, user, job_id))
+
+
+def of_run(user: User, run_name: str, *, db: Database | None = None) -> Job | None:
+    """The job that made a run folder, by the folder's name; None where there is none that this person may see."""
+    with (db or database()).reading() as session:
+        row = session.scalar(select(JobRow).where(JobRow.run == run_name))
+        return job_of(row) if row is not None and _may_see(user, row) else None
+
+
+def cancel(user: User, job_id: str, *, db: Database | None = None) -> Job:
+    """Stop a job: a queued one at once; a running one is stopped by its worker, after a checkpoint.
+
+    Raises:
+        InputError: it has ended, or is not this person's.
+    """
+    with (db or database()).session() as session:
+        row = _own(session, user, job_id, "cancel")
+        if row.state == JobState.QUEUED:
+            row.state, row.ended, row.held_by = JobState.CANCELLED, now(), None
+            row.reason = f"cancelled by {user.name} before it began"
+        elif row.state == JobState.RUNNING:
+            row.cancel_requested = True
+        else:
+            raise InputError(f"job {job_id}: it has {row.state} already; there is nothing to cancel")
+        audit.record(session, user.id, "job.cancel", f"job:{row.id}")
+        return job_of(row)
+
+
+def resume(user: User, job_id: str, *, db: Database | None = None) -> Job:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint, in the same run folder.
+
+    Raises:
+        InputError: it waits, runs or is done; its run folder has gone; or it is not this person's.
+    """
+    with (db or database()).session() as session:
+        ticket = next_ticket(session)  # first: whoever locks both the counter and a job does so in this order
+        row = _own(session, user, job_id, "resume")
+        if row.state not in (JobState.FAILED, JobState.CANCELLED):
+            raise InputError(f"job {job_id}: it is {row.state}; only a failed or cancelled job can be resumed")
+        if not (folder_of(row) / "config.yaml").is_file():
+            raise InputError(f"job {job_id}: its run folder {folder_of(row)} has gone; submit it anew")
+        row.state, row.ticket, row.reason = JobState.QUEUED, ticket, ""
+        row.cancel_requested, row.ended, row.exit_code, row.worker, row.handle = False, None, None, None, None
+        audit.record(session, user.id, "job.resume", f"job:{row.id}")
+        return job_of(row)
+
+
+def clone(user: User, job_id: str, changes: Mapping[str, Any], *, db: Database | None = None) -> Job:
+    """A new job with the configuration of one that this person may see, but for some fields.
+
+    Args:
+        user: the acting person, who owns the new job.
+        job_id: the job to take after.
+        changes: dotted field to value, as `{"optimizer.clip": 0.5}`.
+        db: the database; else that of the settings.
+
+    Raises:
+        InputError: there is no such job, or the changed configuration cannot run.
+    """
+    job = find(user, job_id, db=db)
+    return submit(user, configured(job.config, changes), limit_minutes=job.limit_minutes, db=db)
+
+
+def share(user: User, job_id: str, shared: bool, *, db: Database | None = None) -> Job:
+    """Let the whole lab see a job, or only its owner again."""
+    with (db or database()).session() as session:
+        row = _own(session, user, job_id, "share")
+        row.shared = shared
+        audit.record(session, user.id, "job.share", f"job:{row.id}", shared=shared)
+        return job_of(row)
+
+
+def rename(user: User, job_id: str, name: str, *, db: Database | None = None) -> Job:
+    """Call a job something else; its run folder and its model keep their names."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InputError(f"job {job_id}: a name of 1 to {LONGEST_NAME} characters is wanted")
+    with (db or database()).session() as session:
+        row = _own(session, user, job_id, "rename")
+        audit.record(session, user.id, "job.rename", f"job:{row.id}", was=row.name, now=name)
+        row.name = name
+        return job_of(row)
+
+
+def prioritise(user: User, job_id: str, priority: int, *, db: Database | None = None) -> Job:
+    """Let a job go before those of a lower priority; admins only.
+
+    Raises:
+        InputError: the person is no admin, there is no such job, or the number is out of bounds.
+    """
+    with (db or database()).session() as session:
+        row = _own(session, user, job_id, "prioritise")
+        require_admin(user, "change a job's priority")
+        if priority not in PRIORITIES:
+            raise InputError(f"priority {priority}: wanted {PRIORITIES[0]} to {PRIORITIES[-1]}")
+        audit.record(session, user.id, "job.prioritise", f"job:{row.id}", was=row.priority, now=priority)
+        row.priority = priority
+        return job_of(row)
+
+
+def _may_see(user: User, row: JobRow) -> bool:
+    return user.is_admin or row.shared or row.owner_id == user.id
+
+
+def _seen(session: Session, user: User, job_id: str) -> JobRow:
+    row = session.get(JobRow, job_id)
+    if row is None or not _may_see(user, row):
+        raise InputError(f"no job {job_id!r}; `dnalm jobs list` shows those there are")
+    return row
+
+
+def _own(session: Session, user: User, job_id: str, what: str) -> JobRow:
+    """The job's row, locked, where this person may change it."""
+    _seen(session, user, job_id)
+    row = session.get_one(JobRow, job_id, with_for_update={"of": JobRow}, populate_existing=True)
+    if not user.is_admin and row.owner_id != user.id:
+        raise InputError(f"job {job_id}: it is {row.owner.name}'s; only they or an admin may {what} it")
+    return row
+
+
+def _check_devices(devices: int, db: Database) -> None:
+    """Refuse what no worker could ever run; where no worker is known yet, it may be started later."""
+    with db.reading() as session:
+        capacities = [len(slots) for slots in session.scalars(select(WorkerRow.slots))]
+    if capacities and 0 not in capacities and devices > max(capacities):
+        raise InputError(f"compute.devices {devices}: the largest worker has {max(capacities)} slots; take fewer")

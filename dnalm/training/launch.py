@@ -1,0 +1,95 @@
+"""From fields to a run folder that is ready to be run: checked, and with its sources there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dnalm.datasets import catalog
+from dnalm.datasets.dataset import Dataset
+from dnalm.datasets.recipes import RECIPES, load_or_make
+from dnalm.errors import InputError
+from dnalm.model.bundle import find_bundle, read_bundle
+from dnalm.settings import settings
+from dnalm.training.config import ANY_CONFIG, FinetuneConfig, PretrainConfig, RunConfig, TrainConfig
+from dnalm.training.genomes import genome_file
+from dnalm.training.run import RunFolder
+
+AnyRun = PretrainConfig | FinetuneConfig | TrainConfig
+
+
+def put(fields: dict[str, Any], name: str, value: Any) -> None:
+    """Set a dotted field, `optimizer.clip`, in nested mappings."""
+    *above, last = name.split(".")
+    for part in above:
+        below = fields.get(part)
+        fields[part] = dict(below) if isinstance(below, dict) else {}
+        fields = fields[part]
+    fields[last] = value
+
+
+def sentence_of(error: ValidationError, file: Path | None = None) -> str:
+    """The first thing that is wrong with a configuration, in one sentence that names the field."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    found = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {first['input']!r})"
+    where = f"{file}, " if file else ""
+    return f"{where}{f'field {name}: ' if name else ''}{message[:1].lower()}{message[1:]}{found}"
+
+
+def configured(fields: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> AnyRun:
+    """The configuration that `fields` say, with some of them changed.
+
+    Args:
+        fields: as `config.yaml` has them; `phase` says which kind.
+        changes: dotted field to its new value.
+
+    Raises:
+        InputError: a field is unknown, missing, or has a value that it cannot have.
+    """
+    wanted = deepcopy(dict(fields))
+    for name, value in (changes or {}).items():
+        put(wanted, name, value)
+    try:
+        return ANY_CONFIG.validate_python(wanted)
+    except ValidationError as error:
+        raise InputError(sentence_of(error)) from None
+
+
+def check_sources(config: RunConfig, *, fetch: bool = True) -> None:
+    """Say what is missing before there is a run folder.
+
+    Args:
+        config: what is to be run.
+        fetch: make a recipe's set and fetch a genome of the catalogue now; else the run does when it begins.
+
+    Raises:
+        InputError: a genome, dataset or model is not there, or the model is none that this phase can start from.
+    """
+    for name in getattr(getattr(config, "pretrain", None) or config, "genomes", []):
+        if fetch or name not in catalog.load():
+            genome_file(name)
+    for field in ("dataset", "exclude_matches"):
+        dataset = getattr(config, field, None)
+        if dataset and fetch:
+            load_or_make(dataset)
+        elif dataset and dataset not in RECIPES:
+            Dataset.load(dataset)
+    if model := getattr(config, "model", None):
+        bundle = read_bundle(find_bundle(model))
+        if bundle.config.kind != "language-model":
+            raise InputError(f"--model {model}: is a {bundle.config.kind}; a language model is wanted here")
+
+
+def make_run_folder(config: RunConfig) -> RunFolder:
+    """A new run folder in `DNALM_HOME`, named for the model or the task, and the time."""
+    fields = config.model_dump(mode="json")
+    stem = fields["name"] or "-".join(part for part in (fields["phase"], fields.get("dataset")) if part)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return RunFolder.create_among(settings().runs, f"{Path(stem).name}-{stamp}", fields)
