@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -17,8 +17,9 @@ from dnalm.lab.job import Job, JobState, folder_of, job_of, next_ticket
 from dnalm.lab.people import User, require_admin
 from dnalm.lab.schema import JobRow, WorkerRow, now
 from dnalm.settings import settings
-from dnalm.training.config import RunConfig
-from dnalm.training.launch import check_sources, configured, make_run_folder
+
+if TYPE_CHECKING:
+    from dnalm.training.config import RunConfig
 
 __all__ = [
     "Job",
@@ -52,6 +53,8 @@ def submit(
     Raises:
         InputError: it cannot run: a source is missing, or it wants more slots than any worker has.
     """
+    from dnalm.training.launch import check_sources, make_run_folder  # these bring PyTorch; looking does without
+
     db = db or database()
     if limit_minutes is not None and not 0 < limit_minutes < float("inf"):
         raise InputError(f"limit_minutes {limit_minutes}: wanted more than 0")
@@ -172,6 +175,8 @@ def clone(user: User, job_id: str, changes: Mapping[str, Any], *, db: Database |
     Raises:
         InputError: there is no such job, or the changed configuration cannot run.
     """
+    from dnalm.training.launch import configured
+
     job = find(user, job_id, db=db)
     return submit(user, configured(job.config, changes), limit_minutes=job.limit_minutes, db=db)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from dnalm.lab import audit
 from dnalm.lab.database import Database, database
 from dnalm.lab.job import Job, JobState, job_of, lock_queue, next_ticket
+from dnalm.lab.roster import WorkerInfo, beat, note, register, unregister, workers
 from dnalm.lab.schema import JobRow, LeaseRow, UserRow, WorkerRow, now
 from dnalm.lab.waiting import Waiting, forecast, waiting
 
@@ -43,29 +43,6 @@ ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
 @dataclass(frozen=True)
-class WorkerInfo:
-    """A supervisor process.
-
-    Attributes:
-        id: its name in rows and audit.
-        host: the machine whose slots it hands out; workers on one host share them.
-        pid: its process; `started` is when that process was made, in seconds since 1970 as the system says, which
-            tells it from a later process of the same number.
-        backend: local or slurm.
-        slots: what it may hand out; none at all where the backend has a queue of its own and needs no limit here.
-        beats: how often it said that it is alive: a counter, not a clock.
-    """
-
-    id: str
-    host: str
-    pid: int
-    started: float
-    backend: str
-    slots: tuple[str, ...]
-    beats: int = 0
-
-
-@dataclass(frozen=True)
 class Lease:
     """A slot that a running job has."""
 
@@ -74,35 +51,6 @@ class Lease:
     host: str
     job_id: str
     owner_name: str
-
-
-def register(worker: WorkerInfo, *, db: Database | None = None) -> None:
-    """Make a worker known, or say anew what it is; it may claim jobs from now on."""
-    with (db or database()).session() as session:
-        fields = {"host": worker.host, "pid": worker.pid, "started": worker.started, "backend": worker.backend}
-        session.merge(WorkerRow(id=worker.id, slots=list(worker.slots), beats=worker.beats, **fields))
-        _note(session, worker.id, "worker.register", f"worker:{worker.id}", host=worker.host, pid=worker.pid)
-
-
-def beat(worker_id: str, *, db: Database | None = None) -> None:
-    """Say that a worker is alive."""
-    with (db or database()).session() as session:
-        session.execute(update(WorkerRow).where(WorkerRow.id == worker_id).values(beats=WorkerRow.beats + 1))
-
-
-def unregister(worker_id: str, *, db: Database | None = None) -> None:
-    """Forget a worker. What it still runs stays its own until another adopts it or queues it again."""
-    with (db or database()).session() as session:
-        session.execute(update(JobRow).where(JobRow.held_by == worker_id).values(held_by=None))
-        gone = session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id).returning(WorkerRow.id)).all()
-        if gone:
-            _note(session, worker_id, "worker.unregister", f"worker:{worker_id}")
-
-
-def workers(*, db: Database | None = None) -> list[WorkerInfo]:
-    """All workers that are known, dead ones too until someone unregisters them."""
-    with (db or database()).reading() as session:
-        return [_worker(row) for row in session.scalars(select(WorkerRow).order_by(WorkerRow.id))]
 
 
 def claim(worker_id: str, *, db: Database | None = None) -> Job | None:
@@ -177,7 +125,7 @@ def _begin(session: Session, row: JobRow, worker: WorkerRow, slots: Sequence[str
         LeaseRow(host=worker.host, slot=slot, place=place, worker=worker.id, job_id=row.id)
         for place, slot in enumerate(slots)
     )
-    _note(session, worker.id, "job.start", f"job:{row.id}", slots=list(slots), attempt=row.attempts)
+    note(session, worker.id, "job.start", f"job:{row.id}", slots=list(slots), attempt=row.attempts)
     session.flush()
     session.refresh(row, ["leases"])
     return job_of(row)
@@ -190,7 +138,7 @@ def attach(job_id: str, worker_id: str, handle: str, *, db: Database | None = No
         if row is None:
             return False
         row.handle = handle
-        _note(session, worker_id, "job.attach", f"job:{job_id}", handle=handle)
+        note(session, worker_id, "job.attach", f"job:{job_id}", handle=handle)
         return True
 
 
@@ -232,7 +180,7 @@ def finish(
             return False
         _release(session, row, state, reason)
         row.ended, row.exit_code, row.cancel_requested = now(), exit_code, False
-        _note(session, worker_id, "job.finish", f"job:{job_id}", state=state, reason=reason, exit_code=exit_code)
+        note(session, worker_id, "job.finish", f"job:{job_id}", state=state, reason=reason, exit_code=exit_code)
         return True
 
 
@@ -254,7 +202,7 @@ def requeue(job_id: str, worker_id: str, reason: str, *, db: Database | None = N
         else:
             _release(session, row, JobState.QUEUED, reason)
             row.worker = row.handle = None
-        _note(session, worker_id, "job.requeue", f"job:{job_id}", state=row.state, reason=reason)
+        note(session, worker_id, "job.requeue", f"job:{job_id}", state=row.state, reason=reason)
         return True
 
 
@@ -270,7 +218,7 @@ def adopt(job_id: str, from_worker: str, to_worker: str, *, db: Database | None 
             return False
         row.worker = to_worker
         session.execute(update(LeaseRow).where(LeaseRow.job_id == job_id).values(worker=to_worker))
-        _note(session, to_worker, "job.adopt", f"job:{job_id}", from_worker=from_worker)
+        note(session, to_worker, "job.adopt", f"job:{job_id}", from_worker=from_worker)
         return True
 
 
@@ -295,11 +243,3 @@ def _mine(session: Session, job_id: str, worker_id: str) -> JobRow | None:
 def _release(session: Session, row: JobRow, state: JobState, reason: str) -> None:
     row.state, row.reason = state, reason
     session.execute(delete(LeaseRow).where(LeaseRow.job_id == row.id))
-
-
-def _note(session: Session, worker_id: str, action: str, subject: str, **detail: object) -> None:
-    audit.record(session, f"worker:{worker_id}", action, subject, **detail)
-
-
-def _worker(row: WorkerRow) -> WorkerInfo:
-    return WorkerInfo(row.id, row.host, row.pid, row.started, row.backend, tuple(row.slots), row.beats)

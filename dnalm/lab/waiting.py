@@ -19,7 +19,6 @@ from dnalm.errors import InputError, RunError
 from dnalm.lab.database import Database, database
 from dnalm.lab.job import JobState, folder_of
 from dnalm.lab.schema import JobRow, UserRow, WorkerRow, now
-from dnalm.training.run import RunFolder
 
 HISTORY = 200
 """How many of the jobs that succeeded last are looked at."""
@@ -163,6 +162,8 @@ def _hosts(rows: Iterable[WorkerRow]) -> dict[str, _Host]:
 
 def _left(row: JobRow, history: _History) -> float | None:
     """Seconds that a running job still takes: what the run itself says, else what jobs like it took."""
+    from dnalm.training.run import RunFolder  # which brings PyTorch: a worker that only claims does without
+
     with suppress(RunError, OSError):
         eta = RunFolder(folder_of(row)).read_progress().get("eta_s")
         if isinstance(eta, int | float) and eta >= 0:
