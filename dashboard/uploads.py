@@ -9,8 +9,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard import guard
 from dnalm.errors import InputError
-from dnalm.sequences import open_text, read_records
+from dnalm.sequences import read_records
 from dnalm.settings import settings
 
 # A compressed file may unpack to this much, an upload's records to so many: caps against accidents and bombs.
@@ -20,7 +21,6 @@ MOST_RECORDS = 10_000
 LARGEST_STORE = 2 << 30
 
 _KEY = re.compile(r"upload-[0-9a-f]{16}")
-_UNFIT = re.compile(r"[^A-Za-z0-9._ -]+")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def keep(content: bytes, name: str) -> Upload:
     Raises:
         InputError: it is no such file, or larger than allowed; nothing is left behind.
     """
-    shown = _UNFIT.sub("_", Path(name).name)[-80:].strip(". ") or "sequence"
+    shown = guard.shown_name(name)
     folder = _root() / f"upload-{hashlib.sha256(content).hexdigest()[:16]}"
     held = _held(folder)
     if held:
@@ -94,14 +94,8 @@ def _held(folder: Path) -> Upload | None:
 
 def _check(path: Path, shown: str) -> None:
     try:
-        total = 0
-        with open_text(path) as text:
-            while block := text.read(1 << 20):
-                total += len(block)
-                if total > LARGEST_TEXT:
-                    raise InputError(
-                        f"{shown} unpacks to more than {LARGEST_TEXT >> 20} MB; scan it with `dnalm scan`."
-                    )
+        caps = guard.Caps(LARGEST_TEXT, LARGEST_TEXT, line=LARGEST_TEXT, instead="; scan it with `dnalm scan`")
+        guard.check_text(path, shown, caps)
         for count, _ in enumerate(read_records(path), start=1):
             if count > MOST_RECORDS:
                 raise InputError(f"{shown} holds more than {MOST_RECORDS:,} records; scan it with `dnalm scan`.")

@@ -62,6 +62,7 @@ def take_in(
     columns: Mapping[str, str | None] | None = None,
     drop_unusable: bool = False,
     drop_copies: bool = False,
+    most: int | None = None,
 ) -> Intake:
     """Read one table with labels, two FASTA (or GenBank) files, or one such file without labels.
 
@@ -75,6 +76,7 @@ def take_in(
             foreign letter is refused all the same: it is damaged, or of another kind.
         drop_copies: leave out copies of an earlier sequence, on either strand; a sequence that stands under two
             labels is left out wherever it stands, since neither can be trusted.
+        most: sequences that may be there; None is any number.
 
     Raises:
         InputError: a file cannot be used, and where; or nothing of it is left.
@@ -87,6 +89,8 @@ def take_in(
     taken = Intake([], kind)
     for item in _items(paths, taken, labels, columns or {}, drop_unusable):
         taken.read += 1
+        if most is not None and taken.read > most:
+            raise InputError(f"{paths[0]} holds more than {most:,} sequences; the limit here is {most:,}.")
         if drop_unusable and len(item.codes) < SHORTEST:
             _drop(taken, TOO_SHORT, f"{item.id!r} has {len(item.codes)} bases")
         else:

@@ -6,6 +6,7 @@ The building itself is in `building.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from dnalm.errors import InputError
 from dnalm.settings import settings
 
 SPLIT_METHODS = ("grouped", "random")
+_ID = re.compile(r"(?P<recipe>.+?)(?:-(?P<split>random))?(?:-seed(?P<seed>[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,17 @@ def recipe(name: str) -> Recipe:
 def dataset_id(name: str, *, seed: int = 0, split: str = "grouped") -> str:
     """The folder's name of a recipe's dataset: the recipe's own for its defaults, else with what differs."""
     return name + ("" if split == "grouped" else f"-{split}") + ("" if seed == 0 else f"-seed{seed}")
+
+
+def of_id(name: str) -> tuple[Recipe, str, int] | None:
+    """The recipe, split and seed that make the dataset of this folder's name; None where no recipe does."""
+    match = _ID.fullmatch(name)
+    if match is None or match["recipe"] not in RECIPES:
+        return None
+    split, seed = match["split"] or "grouped", int(match["seed"] or 0)
+    return (
+        (RECIPES[match["recipe"]], split, seed) if dataset_id(match["recipe"], seed=seed, split=split) == name else None
+    )
 
 
 def make(

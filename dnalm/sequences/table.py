@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,49 @@ class _Columns(NamedTuple):
     sequence: int
     label: int | None
     id: int | None
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """The columns of a table by the names that `read_labelled` takes, and those it would find by itself.
+
+    Attributes:
+        names: the header's names; numbers from "1" up where the table has no header.
+        sequence: the column with the bases, None where it has to be named.
+        label: the column with the class, None where it has to be named.
+        id: the column with ids, None where there is none.
+    """
+
+    names: tuple[str, ...]
+    sequence: str | None = None
+    label: str | None = None
+    id: str | None = None
+
+
+def read_columns(path: str | Path) -> TableColumns:
+    """Look at the head of a CSV or TSV file: which columns there are, and what each is taken for.
+
+    Raises:
+        InputError: the file is no table, or has a header and no rows.
+    """
+    with open_text(path) as stream:
+        name = stream.name
+        if (kind := sniff(stream)) != "table":
+            raise InputError(f"{name} is {kind.upper()}; a CSV or TSV table is wanted.")
+        rows = _rows(stream)
+        _, first = next(rows)
+        header = not any(_is_sequence(cell) for cell in first)
+        _, row = next(rows, (0, [])) if header else (0, first)
+    if not row:
+        raise InputError(f"{name} has a header and no rows.")
+    names = tuple(first) if header else tuple(str(at + 1) for at in range(len(first)))
+    for labelled in (True, False):
+        try:
+            found = _find_columns(name, first if header else None, row, (None, None, None), labelled)
+        except InputError:
+            continue
+        return TableColumns(names, *(None if at is None else names[at] for at in found))
+    return TableColumns(names)
 
 
 def read_labelled(
