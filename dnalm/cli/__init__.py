@@ -15,6 +15,7 @@ from dnalm.cli import data, frame, models, runs, training
 from dnalm.cli.doctor import doctor
 from dnalm.cli.evaluate import evaluate
 from dnalm.cli.predict import predict
+from dnalm.cli.running import run
 from dnalm.cli.scan import scan
 from dnalm.cli.serve import serve
 
@@ -99,7 +100,7 @@ app.command(
         "dnalm train --config RUN_DIR/config.yaml --seed 1",
     ),
 )(training.train)
-app.command("run", epilog=frame.examples("dnalm run RUN_DIR"))(training.run)
+app.command("run", epilog=frame.examples("dnalm run RUN_DIR"))(run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")

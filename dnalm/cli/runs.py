@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from dnalm.cli import training
 from dnalm.cli.frame import Json, examples, say
 from dnalm.cli.output import figure_text, print_json, print_table
+from dnalm.cli.running import run as run_it
 
 app = typer.Typer(
     help="List, show and resume runs.",
@@ -64,7 +64,7 @@ def show(run: Run, as_json: Json = False) -> None:
 @app.command("resume", epilog=examples("dnalm runs resume pretrain-20260301-101500"))
 def resume(run: Run, as_json: Json = False) -> None:
     """Go on with a run from its last checkpoint; the same as `dnalm run`."""
-    training.run(run, as_json)
+    run_it(run, as_json)
 
 
 def _steps(progress: dict[str, Any]) -> str:

@@ -1,20 +1,17 @@
-"""`dnalm pretrain`, `finetune`, `train` and `run`: a run folder, and the phase that fills it."""
+"""`dnalm pretrain`, `finetune` and `train`: a run folder, and the phase that fills it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dnalm.cli.fields import build
-from dnalm.cli.frame import INTERRUPTED, Json, console, say
-from dnalm.cli.output import figure_text, print_json
+from dnalm.cli.frame import Json, say
 from dnalm.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,27 +145,6 @@ def train(
     _start(build(TrainConfig, options, config, sets or ()), home, as_json)
 
 
-def run(
-    folder: Annotated[str, typer.Argument(help="A run folder, or its name.", metavar="RUN_DIR")],
-    as_json: Json = False,
-) -> None:
-    """Run what a run folder's config.yaml says, from its last checkpoint where there is one."""
-    from dnalm.training.listing import find_run, summarise
-
-    path = find_run(folder)
-    if _is_helper():  # of a process that has looked already
-        _execute(path, as_json)
-        return
-    found = summarise(path)
-    if found.state == "running":
-        raise InputError(f"{path}: runs already, as process {found.progress.get('pid')}")
-    if found.state == "succeeded":
-        say(f"{path}: done already")
-        _print_result(path, as_json)
-        return
-    _execute(path, as_json)
-
-
 def _genomes_of(dataset: str | None) -> list[str] | None:
     """The genomes that a labelled set was cut from, for pre-training; else E. coli's."""
     from dnalm.datasets.recipes import load_or_make
@@ -188,6 +164,7 @@ def _common(
 
 def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
     """Make the run folder, then run it."""
+    from dnalm.cli.running import execute
     from dnalm.settings import settings
     from dnalm.training.run import RunFolder
 
@@ -206,7 +183,7 @@ def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
         arguments = ["-m", "dnalm", "run", str(folder), *(["--json"] if as_json else [])]
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *arguments])
-    _execute(folder, as_json)
+    execute(folder, as_json)
 
 
 def _check_sources(config: RunConfig) -> None:
@@ -223,80 +200,3 @@ def _check_sources(config: RunConfig) -> None:
         bundle = read_bundle(find_bundle(model))
         if bundle.config.kind != "language-model":
             raise InputError(f"--model {model}: is a {bundle.config.kind}; a language model is wanted here")
-
-
-def _execute(folder: Path, as_json: bool) -> None:
-    """Run the phase of a run folder and print its path, or how it came out."""
-    try:
-        with _bar() as report:
-            _run_phase(folder, report)
-    except KeyboardInterrupt:
-        say(f"interrupted; go on with `dnalm run {folder}`")
-        raise typer.Exit(INTERRUPTED) from None
-    if not _is_helper():
-        _print_result(folder, as_json)
-
-
-def _is_helper() -> bool:
-    """Whether this is one of several processes of a run, and not the one that writes."""
-    return int(os.environ.get("LOCAL_RANK", 0)) > 0
-
-
-def _run_phase(folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
-    from pydantic import ValidationError
-
-    from dnalm.cli.fields import sentence_of
-    from dnalm.training.config import ANY_CONFIG, FinetuneConfig, PretrainConfig
-    from dnalm.training.run import RunFolder
-
-    try:
-        config = ANY_CONFIG.validate_python(RunFolder(folder).document()["config"])
-    except ValidationError as error:
-        raise InputError(sentence_of(error, folder / "config.yaml")) from None
-    if isinstance(config, PretrainConfig):
-        from dnalm.training.pretrain import pretrain
-
-        pretrain(config, folder, report)
-    elif isinstance(config, FinetuneConfig):
-        from dnalm.training.finetune import finetune
-
-        finetune(config, folder, report)
-    else:
-        from dnalm.training.classify import train
-
-        train(config, folder, report)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A bar for each stage on standard error: its loss, its rate and the time left as the run itself states it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
-    with Progress(*columns, console=console(), disable=not sys.stderr.isatty()) as bar:
-        tasks: dict[str, Any] = {}
-
-        def report(progress: dict[str, Any]) -> None:
-            phase = str(progress["phase"])
-            if phase not in tasks:
-                tasks[phase] = bar.add_task(phase, total=progress["total"], text="")
-            bar.update(tasks[phase], completed=progress["step"], total=progress["total"], text=_pace(progress))
-
-        yield report
-
-
-def _pace(progress: dict[str, Any]) -> str:
-    left = timedelta(seconds=round(progress.get("eta_s") or 0))
-    return f"loss {progress.get('loss', float('nan')):.4f}, {progress['rate']:,.0f} {progress['unit']}, {left} left"
-
-
-def _print_result(folder: Path, as_json: bool) -> None:
-    from dnalm.training.listing import summarise
-
-    found = summarise(folder)
-    if as_json:
-        print_json({"run": found.folder, "phase": found.phase, "state": found.state, "result": found.result})
-        return
-    for name, figure in found.figures.items():
-        say(f"{name} {figure_text(figure)}")
-    typer.echo(folder)

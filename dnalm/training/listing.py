@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dnalm.errors import InputError
+from dnalm.locks import is_held
 from dnalm.settings import settings
-from dnalm.training.run import RunFolder
+from dnalm.training.run import LOCK, RunFolder
 
 CONFIG = "config.yaml"
 
@@ -63,7 +64,9 @@ def summarise(folder: Path) -> RunSummary:
     run = RunFolder(folder)
     document, progress, result = run.document(), run.read_progress(), run.result()
     phase = str(document["config"].get("phase", ""))
-    return RunSummary(folder, phase, _state(progress, result), progress, str(document.get("created", "")), result)
+    return RunSummary(
+        folder, phase, _state(folder, progress, result), progress, str(document.get("created", "")), result
+    )
 
 
 def list_runs() -> Iterator[RunSummary]:
@@ -90,13 +93,16 @@ def find_run(name: str | Path) -> Path:
     raise InputError(f"no run {str(name)!r}: neither a folder with {CONFIG} nor a name in {settings().runs}")
 
 
-def _state(progress: dict[str, Any], result: dict[str, Any]) -> str:
+def _state(folder: Path, progress: dict[str, Any], result: dict[str, Any]) -> str:
     if result:
         return "succeeded"
-    if not progress:
-        return "waiting"
+    # The lock is sure, also on another machine and after a restart; a process number is not.
+    locked = is_held(folder / LOCK)
+    if locked or not progress:
+        return "running" if locked else "waiting"
     state = str(progress.get("state", "running"))
-    return "stopped" if state == "running" and not _alive(progress.get("pid")) else state
+    alive = not (folder / LOCK).exists() and _alive(progress.get("pid"))
+    return "stopped" if state == "running" and not alive else state
 
 
 def _alive(pid: int | None) -> bool:

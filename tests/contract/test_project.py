@@ -32,7 +32,7 @@ FLOORS = [
     {"alphabet"},
     {"pages"},
     {"settings"},
-    {"files"},
+    {"files", "locks"},
     {"errors"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -18,10 +18,11 @@ from dnalm.alphabet import decode
 from dnalm.cli import app
 from dnalm.cli.fields import build
 from dnalm.errors import InputError
+from dnalm.locks import held
 from dnalm.settings import settings
 from dnalm.training.config import PretrainConfig, TrainConfig
 from dnalm.training.listing import find_run, list_runs, summarise
-from dnalm.training.run import RunFolder
+from dnalm.training.run import LOCK, RunFolder
 
 runner = CliRunner()
 SMALL = ["--set", "encoder.hidden=8", "--set", "encoder.embedding=4", "--set", "lanes=4", "--threads", "1"]
@@ -86,6 +87,10 @@ def test_pretrain_prints_its_run_folder(home: Path, genome: Path):
     assert (folder / "bundle" / "model.safetensors").is_file()
     assert "bits_per_base" in result.stderr
 
+    # The model is known by its name at once, and by a free one where that is taken.
+    assert "model tiny" in result.stderr
+    assert json.loads(run("models", "show", "tiny", "--json").stdout)["folder"] == str(home / "models" / "tiny")
+
     listed = json.loads(run("runs", "list", "--json").stdout)["runs"]
     assert [(one["phase"], one["state"]) for one in listed] == [("pretrain", "succeeded")]
     shown = run("runs", "show", folder.name).stdout
@@ -100,7 +105,9 @@ def test_pretrain_prints_its_run_folder(home: Path, genome: Path):
     card = (folder / "bundle" / "README.md").read_text()
     told = home / "pretrain.yaml"
     told.write_text(card.split("```yaml\n")[1].split("```")[0])
-    repeated = Path(run("pretrain", "--config", told).stdout.strip())
+    result = run("pretrain", "--config", told)
+    assert "model tiny-2" in result.stderr
+    repeated = Path(result.stdout.strip())
     weights = "bundle/model.safetensors"
     assert repeated != folder
     assert (repeated / weights).read_bytes() == (folder / weights).read_bytes()
@@ -202,11 +209,13 @@ def test_ctrl_c_leaves_a_run_that_goes_on(home: Path, genome: Path):
 def test_a_running_run_is_left_alone(home: Path):
     folder = RunFolder.create(home / "runs" / "busy", PretrainConfig(genomes=["a"]).model_dump(mode="json"))
     assert summarise(folder.path).state == "waiting"
-    folder.progress(state="running", phase="pretrain", step=1, total=9)
-    assert summarise(folder.path).state == "running"
-    result = run("run", "busy")
+    with held(folder.path / LOCK):
+        folder.progress(state="running", phase="pretrain", step=1, total=9)
+        assert summarise(folder.path).state == "running"
+        result = run("run", "busy")
     assert result.exit_code == 2
-    assert f"process {os.getpid()}" in result.stderr
+    assert "another process trains this run already" in result.stderr
+    assert summarise(folder.path).state == "stopped"
 
 
 def test_a_killed_run_says_stopped(home: Path):
