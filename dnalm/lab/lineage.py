@@ -16,6 +16,9 @@ from dnalm.model.config import BundleConfig
 
 MOST_PARENTS = 16
 MOST_GENOMES = 12
+MOST_READ = 1000
+LONGEST_NAME = 120
+"""What a bundle says is not checked: what is drawn of it has bounds."""
 
 
 class Stage(StrEnum):
@@ -98,7 +101,7 @@ class Lineage:
 def origin(model: str, name: str, config: BundleConfig, weights: str) -> Origin:
     """Read a bundle's own words on where it came from; what it does not say is left out."""
     told = (text.rpartition(" ") for text in config.parents[:MOST_PARENTS])
-    parents = tuple(Parent(name, digest) for name, _, digest in told if _hash(digest))
+    parents = tuple(Parent(name[:LONGEST_NAME], digest) for name, _, digest in told if _hash(digest))
     made = Stage.FINE_TUNED if parents else Stage.LANGUAGE_MODEL
     stage = Stage.CLASSIFIER if config.kind == "classifier" else made
     return Origin(model, name, weights, stage, parents, _genomes(config.trained) if not parents else ())
@@ -111,7 +114,7 @@ def _hash(text: str) -> bool:
 def _genomes(trained: Mapping[str, Any]) -> tuple[str, ...]:
     told = trained.get("config")
     named = told.get("genomes") if isinstance(told, dict) else None
-    return tuple(Path(str(name)).name for name in named) if isinstance(named, list) else ()
+    return tuple(Path(str(name)).name[:LONGEST_NAME] for name in named[:MOST_READ]) if isinstance(named, list) else ()
 
 
 def draw_lineage(origins: Iterable[Origin]) -> Lineage:

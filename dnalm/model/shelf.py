@@ -73,7 +73,7 @@ def shelve_run(run: Path) -> list[Path]:
         if (folder / "result.json").is_file() and (folder / "bundle" / WEIGHTS).is_file():
             mark = f"{run.name}.{phase}" if phase else run.name
             wanted = read_bundle((run if _whole(run) else folder) / "bundle").config.name
-            target = _shelve(folder / "bundle", mark, f"{wanted[:110]}-{phase}" if phase else wanted)
+            target = _shelve(folder / "bundle", run.name, mark, f"{wanted[:110]}-{phase}" if phase else wanted)
             came += [target] if target else []
     return came
 
@@ -82,23 +82,24 @@ def _whole(run: Path) -> bool:
     return (run / "result.json").is_file() and (run / "bundle" / CONFIG).is_file()
 
 
-def _shelve(bundle: Path, mark: str, wanted: str) -> Path | None:
+def _shelve(bundle: Path, run: str, mark: str, wanted: str) -> Path | None:
     weights = weights_hash(bundle)
     with changing_models() as models:
         note = models / _CAME / f"{mark}.json"
-        if _noted(note) == weights:
+        if _read_note(note).get("weights") == weights:
             return None
         target = _same_files(bundle, models) or _place(bundle, models, wanted, read_bundle(bundle).config)
         note.parent.mkdir(exist_ok=True)
-        write_whole(note, json.dumps({"weights": weights, "model": target.name}))
+        write_whole(note, json.dumps({"weights": weights, "model": target.name, "run": run}))
         return target
 
 
-def _noted(note: Path) -> str | None:
+def _read_note(note: Path) -> dict[str, Any]:
     try:
-        return json.loads(note.read_text()).get("weights")
-    except (OSError, ValueError, AttributeError):
-        return None
+        found = json.loads(note.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _same_files(bundle: Path, models: Path) -> Path | None:
@@ -223,3 +224,19 @@ def clear_leftovers() -> int:
         for path in found:
             shutil.rmtree(path, ignore_errors=True)
     return len(found)
+
+
+def run_of(model: Path, weights: str) -> str | None:
+    """Name of the run that made a model of this installation; None where that is not known.
+
+    Args:
+        model: its folder.
+        weights: SHA-256 of its weights.
+    """
+    found: dict[str, str] = {}
+    for note in sorted((settings().models / _CAME).glob("*.json")):
+        said = _read_note(note)
+        if said.get("weights") == weights:
+            found[said.get("model", "")] = said.get("run", "")
+    # Two runs may have come to the same weights: the name that the model came under decides, else any.
+    return found.get(model.name) or next(iter(found.values()), None)
