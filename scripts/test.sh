@@ -18,6 +18,16 @@ else
   echo "test: no Chromium was found or could be installed: the browser tests are skipped" >&2
 fi
 
+if [ -z "${DNALM_TEST_DATABASE_URL:-}" ]; then
+  DNALM_POSTGRES_BIN=$(bash scripts/postgres.sh)
+  if [ -n "$DNALM_POSTGRES_BIN" ]; then
+    export DNALM_POSTGRES_BIN
+  else
+    unset DNALM_POSTGRES_BIN
+    echo "test: no PostgreSQL was found or could be installed: its tests are skipped" >&2
+  fi
+fi
+
 if [ -z "${DNALM_DATA_MIRROR:-}" ]; then
   echo "test: DNALM_DATA_MIRROR is not set: tests on real data are skipped" >&2
 fi

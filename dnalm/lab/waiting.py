@@ -90,7 +90,7 @@ def forecast(*, db: Database | None = None) -> dict[str, Waiting]:
             return {}
         known = _History(session)
         hosts = _hosts(session.scalars(select(WorkerRow)))
-        served = dict(session.execute(select(UserRow.id, UserRow.served)).tuples().all())
+        served = dict(session.execute(select(UserRow.id, UserRow.served)).all())
     for row in rows:
         host = hosts.get(row.leases[0].host) if row.state == JobState.RUNNING and row.leases else None
         if host is not None:

@@ -136,7 +136,9 @@ def test_make_alone_lists_the_targets():
     assert sorted(listed) == sorted(TARGETS)
 
 
-@pytest.mark.parametrize("script", ["scripts/install.sh", "scripts/chromium.sh", "scripts/test.sh", ".ci/run"])
+@pytest.mark.parametrize(
+    "script", ["scripts/install.sh", "scripts/chromium.sh", "scripts/postgres.sh", "scripts/test.sh", ".ci/run"]
+)
 def test_scripts_are_sound_bash(script: str):
     assert subprocess.run(["bash", "-n", str(ROOT / script)], timeout=60).returncode == 0
 
