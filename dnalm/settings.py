@@ -24,6 +24,12 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="the lab's database; none: the SQLite file HOME/lab.db")
     slots: int | None = Field(None, ge=1, le=1024, description="jobs at once where there is no GPU; none: 1")
     backend: Literal["local", "slurm"] = Field("local", description="where jobs run: this server, or a Slurm cluster")
+    slurm_partition: str | None = Field(None, description="partition of Slurm; none: its default")
+    slurm_account: str | None = Field(None, description="account of Slurm that jobs are charged to; none: the default")
+    slurm_options: str = Field("", description="more options of sbatch, as at the shell: `--qos=lab --mem=32G`")
+    slurm_gpu: str = Field("gpu", pattern=r"^gpu(:[\w.-]+)?$", description="what a GPU is called: gpu, or gpu:a100")
+    slurm_cpus: int = Field(2, ge=1, le=256, description="cores for each process of a job in Slurm")
+    nodes: int = Field(1, ge=1, le=64, description="machines that one run is spread over; the Slurm backend sets it")
 
     @property
     def runs(self) -> Path:

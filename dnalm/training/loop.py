@@ -10,6 +10,7 @@ import copy
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from dnalm.errors import RunError
 from dnalm.model.dropout import set_generator
+from dnalm.settings import settings
 from dnalm.training.checkpoint import Carried, Position, Saved, below, pack, unpack
 from dnalm.training.config import ComputeConfig, OptimizerConfig
 from dnalm.training.processes import add_up, first_alone_knows, share_batch_norms, stop_signals
@@ -89,7 +91,19 @@ def make_fabric(compute: ComputeConfig) -> Fabric:
         on_cuda = compute.accelerator in ("auto", "cuda") and torch.cuda.is_available()
         precision = "bf16-mixed" if on_cuda and torch.cuda.is_bf16_supported() else "32-true"
     strategy = "ddp" if compute.devices > 1 else "auto"
-    return Fabric(accelerator=compute.accelerator, devices=compute.devices, strategy=strategy, precision=precision)
+    nodes = settings().nodes
+    if compute.devices % nodes:
+        raise RunError(f"{compute.devices} devices cannot be shared out among {nodes} machines (DNALM_NODES) evenly")
+    with warnings.catch_warnings():
+        # Where Slurm is installed, Fabric advises srun; a run on one machine starts its own processes.
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
+        return Fabric(
+            accelerator=compute.accelerator,
+            devices=compute.devices // nodes,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=precision,
+        )
 
 
 class Loop:
