@@ -14,6 +14,8 @@ if ROOT not in sys.path:
 st.set_page_config(page_title="dnalm", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
 HOME = st.Page("views/home.py", title="Home", icon=":material/home:", default=True)
+DATA = st.Page("views/data.py", title="Data", icon=":material/database:", url_path="data")
+JOBS = st.Page("views/jobs.py", title="Jobs", icon=":material/list_alt:", url_path="jobs")
 LONG_SEQUENCES = st.Page(
     "views/long_sequences.py",
     title="Long sequences",
@@ -25,4 +27,4 @@ LONG_SEQUENCES = st.Page(
 st.html("<style>.stMainBlockContainer{padding-top:4rem}</style>")
 
 # On top: the pictures want the width that a sidebar takes.
-st.navigation({"": [HOME], "Scan": [LONG_SEQUENCES]}, position="top").run()
+st.navigation({"": [HOME, DATA], "Train": [JOBS], "Scan": [LONG_SEQUENCES]}, position="top").run()

@@ -1,0 +1,147 @@
+"""What the parts of the page Data share: inputs that live in the address, links, pictures with their data, tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from dashboard import background
+from dashboard.background import Task, TaskState
+
+# Other pages by what they do; a page that this installation does not have gets no link.
+PAGES = {
+    "fine-tune": "views/fine_tune.py",
+    "pre-train": "views/pre_train.py",
+    "long-sequences": "views/long_sequences.py",
+    "data": "views/data.py",
+}
+
+
+def remember(parameter: str, *, default: str = "", clears: Sequence[str] = ()) -> None:
+    """Write a widget's value into the address; its default, and what depends on it, leave the address."""
+    value = st.session_state[f"data_{parameter}"]
+    for name in clears:
+        st.query_params.pop(name, None)
+    if value is None or str(value) == default:
+        st.query_params.pop(parameter, None)
+    else:
+        st.query_params[parameter] = str(value)
+
+
+def bound(parameter: str, value: Any, *, default: str = "", clears: Sequence[str] = ()) -> dict[str, Any]:
+    """The arguments that bind a widget to a parameter of the address, which has the last word."""
+    key = f"data_{parameter}"
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+    return {
+        "key": key,
+        "on_change": remember,
+        "args": (parameter,),
+        "kwargs": {"default": default, "clears": clears},
+    }
+
+
+def chosen(parameter: str, options: Sequence[str], default: str) -> str:
+    """What the address says, if it is among the options; else the default."""
+    value = st.query_params.get(parameter, default)
+    return value if value in options else default
+
+
+def number(parameter: str, default: float, low: float, high: float) -> float:
+    """The number that the address says, if it lies within; else the default."""
+    try:
+        value = float(st.query_params.get(parameter, default))
+    except ValueError:
+        return default
+    return value if low <= value <= high else default
+
+
+def link(label: str, page: str, *, icon: str, **query: str) -> None:
+    """A link to another page that carries the state along."""
+    try:
+        st.page_link(PAGES[page], label=label, icon=icon, query_params=query)
+    except StreamlitAPIException:
+        return
+
+
+def go_to(**query: str) -> None:
+    """Make this the page's whole address."""
+    st.query_params.from_dict(query)
+
+
+def picture(figure: go.Figure, key: str, *, alt: str, name: str, table: pd.DataFrame) -> None:
+    """A figure, which its camera button saves as SVG, and its numbers as CSV."""
+    config = {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+        "toImageButtonOptions": {"format": "svg", "filename": f"{name}-{key}"},
+    }
+    st.plotly_chart(figure, theme=None, key=f"data_chart_{key}", config=config, alt=alt)
+    st.download_button(
+        "Numbers (CSV)",
+        lambda: table.to_csv(index=False),
+        file_name=f"{name}-{key}.csv",
+        mime="text/csv",
+        key=f"data_csv_{key}",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+    )
+
+
+def follow(task: Task) -> None:
+    """A task's progress and a button that cancels it; drawn anew each second until the task has ended."""
+
+    @st.fragment(run_every=1.0)
+    def panel() -> None:
+        now = background.find(task.key)
+        if now is None or not now.under_way:
+            st.rerun()
+        _progress(now)
+
+    panel()
+
+
+def _progress(task: Task) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        waited = f"{task.seconds:.0f} s"
+        if task.state == TaskState.WAITING:
+            st.progress(0.0, text=f"{task.title}: waits its turn, {waited} so far")
+        elif task.total:
+            share = min(task.done / task.total, 1.0)
+            megabytes = f"{task.done / 1e6:.1f} of {task.total / 1e6:.1f} MB"
+            st.progress(share, text=f"{task.title}: {task.step}, {megabytes}, {waited}")
+        else:
+            st.progress(0.0, text=f"{task.title}: {task.step}, {waited} so far")
+        st.button("Cancel", key=f"data_cancel_{task.key}", icon=":material/close:", on_click=_cancel, args=(task.key,))
+    st.caption("It goes on when you reload or leave this page; come back to this address to see it.")
+
+
+def _cancel(key: str) -> None:
+    background.cancel(key)
+
+
+def outcome(task: Task | None) -> None:
+    """Say how a task ended, where it did not end well."""
+    if task is None or task.state not in (TaskState.FAILED, TaskState.CANCELLED):
+        return
+    if task.state == TaskState.FAILED:
+        st.error(task.message, icon=":material/error:")
+    else:
+        st.info(f"{task.title}: cancelled.", icon=":material/info:")
+
+
+def plain(text: str) -> str:
+    """Text that a person wrote, made safe to stand in Markdown: shown as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#+!|~$:])", r"\\\1", text)
+
+
+def size(count: int) -> str:
+    """Bytes for people: `1.4 MB`."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

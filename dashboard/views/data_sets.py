@@ -1,0 +1,63 @@
+"""The labelled sets that are here or can be made, as one table."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import background, sets
+from dashboard.views import data_parts
+from dnalm.errors import DnalmError
+from dnalm.lab.people import User
+
+
+def show(user: User) -> None:
+    """Draw the overview; choosing a row opens the set."""
+    for task in background.under_way(sets.MAKING):
+        if task.owner == user.id:
+            data_parts.follow(task)
+    try:
+        known = sets.known_sets(user)
+    except DnalmError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    own = [row for row in known if row.own]
+    if not own:
+        st.info(
+            "None of the sets is yours yet. Open a public one below, or make one of your own sequences under "
+            "“Your own files”.",
+            icon=":material/info:",
+        )
+    frame = pd.DataFrame(
+        {
+            "Set": [row.name for row in known],
+            "What it holds": [row.title for row in known],
+            "Here": ["here" if row.made else "to be made" for row in known],
+            "Sequences": pd.array([row.sequences for row in known], dtype="Int64"),
+            "Labels": [", ".join(row.labels) for row in known],
+            "Whose": ["yours" + (", shared" if row.shared else "") if row.own else "public" for row in known],
+        }
+    )
+    st.caption("Choose a row to open the set: what it holds, how it is split, and what could mislead a model in it.")
+    st.dataframe(
+        frame,
+        key="data_sets",
+        hide_index=True,
+        height=min(38 + 35 * len(known), 600),
+        on_select=lambda: _open([row.name for row in known]),
+        selection_mode="single-row",
+        column_config={
+            "Set": st.column_config.TextColumn(width="medium"),
+            "What it holds": st.column_config.TextColumn(width="large"),
+            "Sequences": st.column_config.NumberColumn(format="localized"),
+        },
+        alt=f"{len(known)} labelled sets, {sum(row.made for row in known)} of them here",
+    )
+    st.subheader("At the shell")
+    st.code("dnalm data list\ndnalm data make ecoli-sigma70-81\ndnalm data audit ecoli-sigma70-81", language="bash")
+
+
+def _open(names: list[str]) -> None:
+    rows = st.session_state["data_sets"]["selection"]["rows"]
+    if rows:
+        data_parts.go_to(dataset=names[rows[0]])
