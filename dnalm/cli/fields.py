@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dnalm.errors import InputError
+from dnalm.training.fields import put, sentence_of
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
     Config = TypeVar("Config", bound=BaseModel)
 
@@ -31,12 +32,12 @@ def build(kind: type[Config], options: Mapping[str, Any], file: Path | None = No
     fields = _from_file(file) if file else {}
     for name, value in options.items():
         if value is not None:
-            _put(fields, name, value)
+            put(fields, name, value)
     for text in sets:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise InputError(f"--set {text}: wanted FIELD=VALUE, as optimizer.learning_rate=0.003")
-        _put(fields, name.strip(), _yaml(value, f"--set {text}"))
+        put(fields, name.strip(), _yaml(value, f"--set {text}"))
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
@@ -64,23 +65,3 @@ def _yaml(text: str, where: str) -> Any:
         place = getattr(error, "problem_mark", None)
         line = f", line {place.line + 1}" if place else ""
         raise InputError(f"{where}{line}: not valid YAML") from None
-
-
-def _put(fields: dict[str, Any], name: str, value: Any) -> None:
-    """Set a dotted field, `optimizer.clip`, in nested mappings."""
-    *above, last = name.split(".")
-    for part in above:
-        below = fields.get(part)
-        fields[part] = dict(below) if isinstance(below, dict) else {}
-        fields = fields[part]
-    fields[last] = value
-
-
-def sentence_of(error: ValidationError, file: Path | None) -> str:
-    """The first thing that is wrong with a configuration, in one sentence that names the field."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    found = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {first['input']!r})"
-    where = f"{file}, " if file else ""
-    return f"{where}{f'field {name}: ' if name else ''}{message[:1].lower()}{message[1:]}{found}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -166,17 +165,14 @@ def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
     """Make the run folder, then run it."""
     from dnalm.cli.running import execute
     from dnalm.settings import settings
-    from dnalm.training.run import RunFolder
+    from dnalm.training.launch import check_sources, make_run_folder
 
     if home is not None:
         # Processes that this one starts are to find the same place.
         os.environ["DNALM_HOME"] = str(home.resolve())
         settings.cache_clear()
-    _check_sources(config)
-    fields = config.model_dump(mode="json")
-    stem = fields["name"] or "-".join(part for part in (fields["phase"], fields.get("dataset")) if part)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = RunFolder.create_among(settings().runs, f"{Path(stem).name}-{stamp}", fields).path
+    check_sources(config)
+    folder = make_run_folder(config).path
     say(f"run folder {folder}")
     if config.compute.devices > 1:
         # Its other processes repeat this one's command line, which must therefore name the run folder.
@@ -184,19 +180,3 @@ def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *arguments])
     execute(folder, as_json)
-
-
-def _check_sources(config: RunConfig) -> None:
-    """Say what is missing before there is a run folder; a recipe's set is made on its first use."""
-    from dnalm.datasets.recipes import load_or_make
-    from dnalm.model.bundle import find_bundle, read_bundle
-    from dnalm.training.genomes import genome_file
-
-    for name in getattr(getattr(config, "pretrain", None) or config, "genomes", []):
-        genome_file(name)
-    if dataset := getattr(config, "dataset", None):
-        load_or_make(dataset)
-    if model := getattr(config, "model", None):
-        bundle = read_bundle(find_bundle(model))
-        if bundle.config.kind != "language-model":
-            raise InputError(f"--model {model}: is a {bundle.config.kind}; a language model is wanted here")

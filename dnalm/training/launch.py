@@ -17,30 +17,11 @@ from dnalm.errors import InputError
 from dnalm.model.bundle import find_bundle, read_bundle
 from dnalm.settings import settings
 from dnalm.training.config import ANY_CONFIG, FinetuneConfig, PretrainConfig, RunConfig, TrainConfig
+from dnalm.training.fields import put, sentence_of
 from dnalm.training.genomes import genome_file
 from dnalm.training.run import RunFolder
 
 AnyRun = PretrainConfig | FinetuneConfig | TrainConfig
-
-
-def put(fields: dict[str, Any], name: str, value: Any) -> None:
-    """Set a dotted field, `optimizer.clip`, in nested mappings."""
-    *above, last = name.split(".")
-    for part in above:
-        below = fields.get(part)
-        fields[part] = dict(below) if isinstance(below, dict) else {}
-        fields = fields[part]
-    fields[last] = value
-
-
-def sentence_of(error: ValidationError, file: Path | None = None) -> str:
-    """The first thing that is wrong with a configuration, in one sentence that names the field."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    found = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {first['input']!r})"
-    where = f"{file}, " if file else ""
-    return f"{where}{f'field {name}: ' if name else ''}{message[:1].lower()}{message[1:]}{found}"
 
 
 def configured(fields: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> AnyRun:
@@ -84,7 +65,7 @@ def check_sources(config: RunConfig, *, fetch: bool = True) -> None:
     if model := getattr(config, "model", None):
         bundle = read_bundle(find_bundle(model))
         if bundle.config.kind != "language-model":
-            raise InputError(f"--model {model}: is a {bundle.config.kind}; a language model is wanted here")
+            raise InputError(f"model {model}: is a {bundle.config.kind}; a language model is wanted here")
 
 
 def make_run_folder(config: RunConfig) -> RunFolder:
