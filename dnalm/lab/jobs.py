@@ -38,6 +38,13 @@ __all__ = [
 
 PRIORITIES = range(-100, 101)
 LONGEST_NAME = 200
+_NOW = {
+    JobState.QUEUED: "waits",
+    JobState.RUNNING: "runs",
+    JobState.SUCCEEDED: "has succeeded",
+    JobState.FAILED: "has failed",
+    JobState.CANCELLED: "was cancelled",
+}
 
 
 def submit(
@@ -139,7 +146,7 @@ def cancel(user: User, job_id: str, *, db: Database | None = None) -> Job:
         elif row.state == JobState.RUNNING:
             row.cancel_requested = True
         else:
-            raise InputError(f"job {job_id}: it has {row.state} already; there is nothing to cancel")
+            raise InputError(f"job {job_id}: it {_NOW[row.state]} already; there is nothing to cancel")
         audit.record(session, user.id, "job.cancel", f"job:{row.id}")
         return job_of(row)
 
@@ -154,7 +161,7 @@ def resume(user: User, job_id: str, *, db: Database | None = None) -> Job:
         ticket = next_ticket(session)  # first: whoever locks both the counter and a job does so in this order
         row = _own(session, user, job_id, "resume")
         if row.state not in (JobState.FAILED, JobState.CANCELLED):
-            raise InputError(f"job {job_id}: it is {row.state}; only a failed or cancelled job can be resumed")
+            raise InputError(f"job {job_id}: it {_NOW[row.state]}; only a failed or cancelled job can be resumed")
         if not (folder_of(row) / "config.yaml").is_file():
             raise InputError(f"job {job_id}: its run folder {folder_of(row)} has gone; submit it anew")
         row.state, row.ticket, row.reason = JobState.QUEUED, ticket, ""
@@ -193,8 +200,8 @@ def share(user: User, job_id: str, shared: bool, *, db: Database | None = None) 
 def rename(user: User, job_id: str, name: str, *, db: Database | None = None) -> Job:
     """Call a job something else; its run folder and its model keep their names."""
     name = " ".join(name.split())
-    if not 0 < len(name) <= LONGEST_NAME:
-        raise InputError(f"job {job_id}: a name of 1 to {LONGEST_NAME} characters is wanted")
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InputError(f"job {job_id}: a name of 1 to {LONGEST_NAME} printable characters is wanted")
     with (db or database()).session() as session:
         row = _own(session, user, job_id, "rename")
         audit.record(session, user.id, "job.rename", f"job:{row.id}", was=row.name, now=name)
