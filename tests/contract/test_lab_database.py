@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import delete, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
-from toy_lab import enqueue, people
+from toy_queue import enqueue, people
 
 from dnalm.errors import InputError, RunError
 from dnalm.lab import audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy_lab import begin, done, genome, people, worker
+from toy_queue import begin, done, genome, people, worker
 
 from dnalm.errors import InputError
 from dnalm.lab import audit, jobs, queue

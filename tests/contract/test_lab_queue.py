@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sqlalchemy import select, update
-from toy_lab import begin, done, enqueue, order, people, worker
+from toy_queue import begin, done, enqueue, order, people, worker
 
 from dnalm.lab import audit, jobs, queue
 from dnalm.lab.database import Database
