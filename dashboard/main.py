@@ -16,6 +16,7 @@ st.set_page_config(page_title="dnalm", page_icon=str(Path(__file__).with_name("i
 HOME = st.Page("views/home.py", title="Home", icon=":material/home:", default=True)
 DATA = st.Page("views/data.py", title="Data", icon=":material/database:", url_path="data")
 JOBS = st.Page("views/jobs.py", title="Jobs", icon=":material/list_alt:", url_path="jobs")
+MODELS = st.Page("views/models.py", title="Models", icon=":material/category:", url_path="models")
 LONG_SEQUENCES = st.Page(
     "views/long_sequences.py",
     title="Long sequences",
@@ -27,4 +28,4 @@ LONG_SEQUENCES = st.Page(
 st.html("<style>.stMainBlockContainer{padding-top:4rem}</style>")
 
 # On top: the pictures want the width that a sidebar takes.
-st.navigation({"": [HOME, DATA], "Train": [JOBS], "Scan": [LONG_SEQUENCES]}, position="top").run()
+st.navigation({"": [HOME, DATA], "Train": [JOBS, MODELS], "Scan": [LONG_SEQUENCES]}, position="top").run()

@@ -189,13 +189,30 @@ def delete_model(user: User, model_id: str, *, db: Database | None = None) -> No
     db = db or database()
     refresh(MODELS, db)
     with db.session() as session:
-        row = rows.own(session, user, ModelRow, model_id, "delete")
-        refuse_children(session, user, row)
-        refuse_jobs(session, user, row, "deleted")
+        row = _deletable(session, user, model_id)
         audit.record(session, user.id, "model.delete", f"model:{row.id}", name=row.name)
         session.delete(row)
         session.flush()
         shelf.delete_model(row.name)
+
+
+def check_deletable(user: User, model_id: str, *, db: Database | None = None) -> None:
+    """Ask whether a model could be deleted, before a person is asked whether they mean it.
+
+    Raises:
+        InputError: as `delete_model` would.
+    """
+    db = db or database()
+    refresh(MODELS, db)
+    with db.session() as session:
+        _deletable(session, user, model_id)
+
+
+def _deletable(session: Session, user: User, model_id: str) -> ModelRow:
+    row = rows.own(session, user, ModelRow, model_id, "delete")
+    refuse_children(session, user, row)
+    refuse_jobs(session, user, row, "deleted")
+    return row
 
 
 def import_model(

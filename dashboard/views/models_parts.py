@@ -1,0 +1,132 @@
+"""What the parts of the page Models share: words, the lineage's picture, messages that outlive a click."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.charts.lineage import lineage_figure
+from dashboard.charts.theme import look
+from dnalm.errors import DnalmError
+from dnalm.lab.indexed import IndexedModel, model_stamp
+from dnalm.lab.lineage import Lineage, Stage
+from dnalm.model.bundle import Bundle, read_bundle
+
+MEANINGS = {
+    Stage.LANGUAGE_MODEL: "language model, pre-trained on genomes",
+    Stage.FINE_TUNED: "language model, fine-tuned on a task's sequences",
+    Stage.CLASSIFIER: "classifier",
+}
+TALLEST = 560
+"""Pixels of the picture that stand on the page at once; the rest is scrolled to."""
+_SAID = "models_said"
+
+
+def open_model(name: str) -> None:
+    """Make one model what the page shows."""
+    st.query_params.from_dict({"model": name})
+
+
+def show_all() -> None:
+    """Show all models again."""
+    st.query_params.clear()
+
+
+def back() -> None:
+    """The way to all models."""
+    st.button("All models", key="models_back", icon=":material/arrow_back:", on_click=show_all)
+
+
+def refused(work: Callable[[], Any]) -> bool:
+    """Whether something that a person asked for is refused; the next drawing says why."""
+    try:
+        work()
+    except DnalmError as error:
+        st.session_state[_SAID] = ("error", str(error))
+        return True
+    return False
+
+
+def attempt(work: Callable[[], Any], done: str) -> bool:
+    """Do something that a person asked for, and say on the next drawing how it went."""
+    if refused(work):
+        return False
+    st.session_state[_SAID] = ("success", done)
+    return True
+
+
+def say_what_was_done() -> None:
+    """Say how the last click went, once."""
+    kind, text = st.session_state.pop(_SAID, (None, ""))
+    if kind == "error":
+        st.error(plain(text), icon=":material/error:")
+    elif kind == "success":
+        st.success(plain(text), icon=":material/check_circle:")
+
+
+def plain(text: str) -> str:
+    """Text of others' making as Markdown that shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
+
+
+def card_text(card: str) -> str:
+    """A model's card for this page: its pictures become links, so that looking at it asks no other server."""
+    return card.replace("![", "\\![")
+
+
+def size_text(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+
+
+def whose(model: IndexedModel, user_id: str) -> str:
+    """Whose a model is and who sees it."""
+    if model.shipped:
+        return "comes with dnalm"
+    owner = "yours" if model.owner == user_id else f"{model.owner_name}'s"
+    return f"{owner}, {'shared with the lab' if model.shared else 'private'}"
+
+
+def lineage_picture(lineage: Lineage, *, focus: str | None = None) -> None:
+    """The picture of where models came from; a click on one opens it."""
+    figure = lineage_figure(lineage, look(), focus=focus)
+    models = [node.name for node in lineage.nodes if node.model]
+    made = [f"{lineage.node(child).name} from {lineage.node(parent).name}" for parent, child in lineage.edges]
+    key = f"models_lineage_{focus or 'all'}"
+    with st.container(height=TALLEST if figure.layout.height > TALLEST else "content", border=False):
+        st.plotly_chart(
+            figure,
+            theme=None,
+            key=key,
+            on_select=lambda: _picked(key),
+            selection_mode="points",
+            config={"displayModeBar": False, "scrollZoom": False},
+            alt=f"Where {len(models)} models came from: {'; '.join(made) or 'no model here came from another'}.",
+        )
+
+
+def _picked(key: str) -> None:
+    points = st.session_state[key].get("selection", {}).get("points", [])
+    name = next((point.get("customdata") for point in points), None)
+    name = name[0] if isinstance(name, list) else name
+    if name:
+        open_model(str(name))
+
+
+def bundle_of(model: IndexedModel) -> Bundle:
+    """A model's small files, read again when they changed.
+
+    Raises:
+        BundleError: they cannot be read.
+    """
+    return _bundle(model.folder, tuple(model_stamp(model.folder)))
+
+
+@lru_cache(maxsize=256)
+def _bundle(folder: Path, stamp: tuple[int, ...]) -> Bundle:
+    return read_bundle(folder)
