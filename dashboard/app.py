@@ -17,7 +17,7 @@ from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 # Torch's threads wait for each other by spinning unless they are told not to; on a server that others use too, that
@@ -37,6 +37,13 @@ async def health(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "version": version("dnalm"), "models": len(list_bundles())})
 
 
+async def run_archive(request: Request) -> Response:
+    """Send a job's run folder; see `dashboard.downloads`."""
+    from dashboard.downloads import download_run
+
+    return await download_run(request)
+
+
 @asynccontextmanager
 async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Load what the first page needs while nobody is waiting: torch alone takes seconds to import."""
@@ -49,4 +56,6 @@ async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-app = st.App(HERE / "main.py", routes=[Route("/healthz", health)], lifespan=warmed)
+ROUTES = [Route("/healthz", health), Route("/runs/{job_id}.zip", run_archive)]
+
+app = st.App(HERE / "main.py", routes=ROUTES, lifespan=warmed)

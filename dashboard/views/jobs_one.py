@@ -1,0 +1,270 @@
+"""One job: how far it is, its curves and log while it runs; its figures and where to go from there when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts.curves import MOST_RUNS, Shown, curves_figure
+from dashboard.charts.theme import look
+from dashboard.figures import all_figures, headline, measured_on
+from dashboard.links import link
+from dashboard.queue_reading import reader as queue_reader
+from dashboard.run_reading import reader, tail
+from dashboard.views import jobs_words as words
+from dashboard.views.jobs_actions import show_actions
+from dashboard.views.jobs_list import signature
+from dashboard.views.jobs_queue import no_worker, progress_of, refresh_every
+from dnalm.errors import InputError, RunError
+from dnalm.lab import index, jobs
+from dnalm.lab.jobs import Job, JobState
+from dnalm.lab.people import User
+from dnalm.training.run import RunFolder
+
+DEFAULT_SMOOTHING = 0.9
+# Jobs offered for comparison, the newest.
+MOST_OFFERED = 100
+LOG_LINES = 60
+
+
+def back() -> None:
+    """The way to all jobs."""
+    link("jobs", "All jobs", icon=":material/arrow_back:")
+
+
+def show(user: User, job: Job) -> None:
+    """Draw the page of one job."""
+    back()
+    st.title(f"How is {job.name} doing?" if job.state in words.LIVE else f"What came of {job.name}?")
+    st.markdown(f"{words.badge(job)} {words.phase(job)}, submitted by {_text(job.owner_name)} {_when(job)}")
+    show_actions(user, job)
+    if job.state is JobState.SUCCEEDED:
+        _result(user, job)
+    shown = [job, *_compared(user, job)[0]]
+    every = refresh_every(shown, worker=bool(queue_reader.snapshot().workers))
+    # The clock runs only while one of these jobs waits or runs.
+    st.fragment(_live, run_every=every)(user, job, signature(shown))
+    with st.expander("What it was told", icon=":material/settings:"):
+        st.caption("Every field of its configuration; `config.yaml` in the download has versions and checksums, too.")
+        st.json(job.config, expanded=1)
+        st.code(f"dnalm run {job.run}", language="bash")
+
+
+def _when(job: Job) -> str:
+    text = f"on {job.created:%Y-%m-%d at %H:%M} UTC"
+    if job.attempts > 1:
+        text += f", begun {job.attempts} times"
+    return text + ("; the lab may see it" if job.shared else "; private")
+
+
+def _live(user: User, job: Job, seen: tuple) -> None:
+    """What changes while the job runs: read anew at each tick, a few milliseconds."""
+    others, problems = _compared(user, job)
+    shown = [_again(user, job), *others]
+    if signature(shown) != seen:
+        queue_reader.forget()
+        st.rerun()  # one began, ended or was ticked: title, buttons and perhaps the clock change
+    _standing(shown[0])
+    st.header("Learning curves")
+    for problem in problems:
+        st.warning(problem, icon=":material/warning:")
+    _controls(user, job, [other.id for other in others])
+    _curves(shown)
+    _log(shown[0])
+
+
+def _again(user: User, job: Job) -> Job:
+    """The job as it is now; one that has ended stays as it was until someone acts on it."""
+    return jobs.find(user, job.id) if job.state in words.LIVE else job
+
+
+def _standing(job: Job) -> None:
+    snapshot = queue_reader.snapshot()
+    if job.state is JobState.QUEUED:
+        if not snapshot.workers:
+            no_worker(0)
+        prospect = words.prospect(snapshot.waiting.get(job.id), worker=bool(snapshot.workers))
+        st.info(f"{prospect[:1].upper()}{prospect[1:]}.", icon=":material/schedule:")
+        if job.reason:
+            st.write(f"It is queued again: {_text(job.reason)}")
+    elif job.state is JobState.RUNNING:
+        progress = progress_of(job)
+        st.progress(words.share_done(progress), text=words.standing(job, progress))
+        if job.slots:
+            st.caption(f"On {', '.join(job.slots)}." + _limit(job))
+    elif job.state is JobState.FAILED:
+        st.error(job.reason or "It failed without a word; its log, below, may say more.", icon=":material/error:")
+        st.write("Put right what the sentence says, then **Resume**: it goes on from its last checkpoint.")
+    elif job.state is JobState.CANCELLED:
+        st.warning(
+            f"{_sentence(job.reason or 'cancelled')} **Resume** goes on from its last checkpoint.",
+            icon=":material/cancel:",
+        )
+
+
+def _limit(job: Job) -> str:
+    return f" It is stopped after {words.duration(job.limit_minutes * 60)}." if job.limit_minutes else ""
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{_text(text[1:])}".rstrip(".") + "."
+
+
+def _text(text: str) -> str:
+    """Text inside Markdown: nothing in it is markup."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+-!|~$:" else letter for letter in text)
+
+
+def _compared(user: User, job: Job) -> tuple[list[Job], list[str]]:
+    """The jobs that the address asks to compare with, and a sentence for each that is not here."""
+    found, problems = [], []
+    wanted = [one for one in st.query_params.get("compare", "").split(",") if one and one != job.id]
+    for job_id in dict.fromkeys(wanted):
+        try:
+            found.append(jobs.find(user, job_id))
+        except InputError:
+            problems.append(f"The job {job_id}, to compare with, is not here, or is not shared with you.")
+    if len(found) >= MOST_RUNS:
+        problems.append(f"At most {MOST_RUNS} runs are drawn at once; the first ones are.")
+    return found[: MOST_RUNS - 1], problems
+
+
+def _controls(user: User, job: Job, chosen: list[str]) -> None:
+    """What is drawn and how: both live in the address."""
+    offered = {one.id: one for one in jobs.visible(user, limit=MOST_OFFERED) if one.id != job.id}
+    offered |= {job_id: jobs.find(user, job_id) for job_id in chosen if job_id not in offered}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if offered:
+            _put("job_compare", chosen)
+            st.multiselect(
+                "Compare with",
+                list(offered),
+                format_func=lambda job_id: f"{offered[job_id].name} ({words.phase(offered[job_id]).lower()})",
+                key="job_compare",
+                max_selections=MOST_RUNS - 1,
+                placeholder="tick other jobs",
+                width=460,
+                on_change=_remember,
+            )
+        _put("job_smooth", _asked_smoothing())
+        st.slider(
+            "Smoothing",
+            0.0,
+            0.99,
+            step=0.01,
+            key="job_smooth",
+            width=260,
+            on_change=_remember,
+            help="How much each point of a training curve takes over from the points before it. 0: as measured. "
+            "Points measured on held-out or validation sequences are never smoothed.",
+        )
+
+
+def _put(key: str, value: object) -> None:
+    """Give a widget the address's value, where it has another."""
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+
+def _remember() -> None:
+    compared = ",".join(st.session_state.get("job_compare", []))
+    smoothing = f"{st.session_state['job_smooth']:.2f}"
+    for name, value, default in (("compare", compared, ""), ("smooth", smoothing, f"{DEFAULT_SMOOTHING:.2f}")):
+        if value == default:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
+
+
+def _asked_smoothing() -> float:
+    try:
+        value = float(st.query_params.get("smooth", DEFAULT_SMOOTHING))
+    except ValueError:
+        return DEFAULT_SMOOTHING
+    return round(value, 2) if 0 <= value <= 0.99 else DEFAULT_SMOOTHING
+
+
+def _curves(shown: Sequence[Job]) -> None:
+    runs = [Shown(job.name, reader.curves(job.run)) for job in shown]
+    drawn = [run for run in runs if run.curves.series]
+    for run in runs:
+        if not run.curves.series and len(runs) > 1:
+            st.caption(f"{_text(run.name)} has no point yet.")
+    if not drawn:
+        st.write(_no_points(shown[0]))
+        return
+    st.plotly_chart(
+        curves_figure(drawn, look(), smoothing=st.session_state["job_smooth"]),
+        theme=None,
+        key="job_curves",
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+        alt=f"Learning curves of {', '.join(run.name for run in drawn)} over {drawn[0].curves.last:,} steps",
+    )
+    st.caption(
+        "Drag over the picture to zoom into some steps, double-click to see all again; click a name to hide it. The "
+        "numbers are in `metrics.jsonl` of the download."
+    )
+
+
+def _no_points(job: Job) -> str:
+    if job.state is JobState.SUCCEEDED:
+        return "It has no learning curve: its head is solved for in one go, without steps."
+    if job.state in words.LIVE:
+        return "The first point comes a few seconds after it has begun to train."
+    return "It ended before the first point."
+
+
+def _log(job: Job) -> None:
+    noted, printed = tail(job.run / "log.txt", LOG_LINES), tail(job.run / "process.txt", LOG_LINES)
+    with st.expander("Log", icon=":material/description:", expanded=job.state is JobState.FAILED):
+        st.caption("What the run noted, the newest at the bottom; times are UTC.")
+        st.code("\n".join(noted) or "nothing yet", language=None, wrap_lines=True, height=220)
+        if printed:
+            st.caption("What its process printed:")
+            st.code("\n".join(printed), language=None, wrap_lines=True, height=220)
+
+
+def _result(user: User, job: Job) -> None:
+    """The figures, each with its interval, and the next steps."""
+    try:
+        result = RunFolder(job.run).result()
+    except RunError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    seconds = words.took(job)
+    st.header("Result")
+    for figure in headline(result):
+        where = measured_on(result, figure)
+        st.write(f"**{figure.title}: {figure}**" + (f", measured on {_text(where)}" if where else ""))
+    if seconds is not None:
+        st.caption(f"It ran for {words.duration(seconds)}.")
+    rows = [
+        {
+            "Measured on": " / ".join(figure.where),
+            "Figure": figure.title,
+            "Value": figure.value,
+            "Low (95 %)": figure.low,
+            "High (95 %)": figure.high,
+            "n": figure.n,
+        }
+        for figure in all_figures(result)
+    ]
+    with st.expander("All figures", icon=":material/table:"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="all figures with their 95 % intervals")
+    _onward(user, job)
+
+
+def _onward(user: User, job: Job) -> None:
+    made = [model for model in index.models(user) if model.run == job.run.name]
+    if not made:
+        st.caption("Its model is no longer among the models here, or was renamed by hand; the download still has it.")
+    for model in made:
+        with st.container(horizontal=True):
+            link("models", f"Model {model.name}", icon=":material/category:", query={"model": model.name})
+            if model.kind == "classifier":
+                scan = {"model": model.name}
+                link("long-sequences", "Scan a long sequence with it", icon=":material/monitoring:", query=scan)
+            else:
+                link("fine-tune", "Teach it to classify", icon=":material/tune:", query={"model": model.name})

@@ -1,0 +1,96 @@
+"""How jobs, times and states are said in words."""
+
+from __future__ import annotations
+
+from dashboard.charts.curves import stage_name
+from dnalm.lab.jobs import Job, JobState
+from dnalm.lab.queue import Waiting
+
+PHASES = {"pretrain": "Pre-training", "finetune": "Fine-tuning", "train": "Classifier"}
+STATES = {
+    JobState.QUEUED: ("waits", ":material/schedule:", "gray"),
+    JobState.RUNNING: ("running", ":material/play_circle:", "blue"),
+    JobState.SUCCEEDED: ("done", ":material/check_circle:", "green"),
+    JobState.FAILED: ("failed", ":material/error:", "red"),
+    JobState.CANCELLED: ("cancelled", ":material/cancel:", "orange"),
+}
+LIVE = (JobState.QUEUED, JobState.RUNNING)
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`, `2 days 4 h`."""
+    seconds = max(0.0, seconds)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 36:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} days {hours} h" if hours else f"{days} days"
+
+
+def bytes_text(size: float) -> str:
+    """`3.4 GB`, in powers of ten."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def phase(job: Job) -> str:
+    """What kind of work it is."""
+    return PHASES.get(job.phase, job.phase)
+
+
+def badge(job: Job) -> str:
+    """The job's state as a badge, in Markdown."""
+    word, icon, colour = STATES[job.state]
+    if job.cancel_requested:
+        word = "stopping"
+    return f":{colour}-badge[{icon} {word}]"
+
+
+def prospect(waiting: Waiting | None, *, worker: bool) -> str:
+    """When a queued job will begin."""
+    if not worker:
+        return "waits until a worker is started"
+    if waiting is None:
+        return "about to begin"
+    place = "next in the queue" if waiting.position == 1 else f"number {waiting.position} in the queue"
+    if waiting.seconds is None:
+        return f"{place}; when it begins cannot be foretold yet"
+    return f"{place}; begins " + ("at once" if waiting.seconds < 1 else f"in about {duration(waiting.seconds)}")
+
+
+def share_done(progress: dict) -> float:
+    """How much of its present stage a run has done, 0 to 1."""
+    total = progress.get("total") or 0
+    return min(1.0, max(0.0, progress.get("step", 0) / total)) if total else 0.0
+
+
+def standing(job: Job, progress: dict) -> str:
+    """How far a running job is, in a sentence."""
+    if job.cancel_requested:
+        return "Stopping: it writes a checkpoint first, so that it can go on from here later."
+    if progress.get("state") != "running" or not progress.get("total"):
+        again = job.attempts > 1 and progress
+        return "Beginning again from its last checkpoint." if again else "Beginning: reading its data."
+    share = share_done(progress)
+    words = f"{stage_name(str(progress.get('phase', ''))).capitalize()}: step {progress['step']:,} of "
+    words += f"{progress['total']:,} ({share:.0%})"
+    if progress["step"] >= progress["total"]:
+        return words + "; measuring what it has learnt."
+    if progress.get("rate"):
+        words += f", {progress['rate']:,.0f} {progress.get('unit', '')}"
+    if progress.get("eta_s") is not None:
+        words += f", about {duration(progress['eta_s'])} left" + (" in this stage" if job.phase == "train" else "")
+    return words + "."
+
+
+def took(job: Job) -> float | None:
+    """Seconds from its last beginning to its end; None where it has not both."""
+    return (job.ended - job.started).total_seconds() if job.started and job.ended else None
