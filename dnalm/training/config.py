@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from dnalm.model.config import PRESETS, Checked, EncoderConfig
 
+# On a field, `title` is its name for people where the field's own will not do, and `unit` what its number counts.
 Preset = Literal["small", "seed"]
 HeadChoice = Literal["pool", "aligned", "wide", "ensemble"]
 
@@ -18,7 +19,9 @@ class ComputeConfig(Checked):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="auto takes a GPU where there is one"
     )
-    devices: int = Field(1, ge=1, le=64, description="processes, one a GPU; several train together (DDP)")
+    devices: int = Field(
+        1, ge=1, le=64, title="GPUs or processes", description="processes, one a GPU; several train together (DDP)"
+    )
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="auto: bf16 on GPUs that have it, else 32 bits"
     )
@@ -31,9 +34,9 @@ class OptimizerConfig(Checked):
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["find"] = Field(
         4e-3, description="highest rate of the cycle; find: by a range test before the run"
     )
-    weight_decay: float = Field(0.01, ge=0, le=1)
-    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    warmup: float = Field(0.1, gt=0, lt=1, description="share of the steps on which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="how strongly weights are pulled towards zero (AdamW)")
+    clip: float = Field(1.0, gt=0, title="Gradient clip", description="largest norm of the gradient")
+    warmup: float = Field(0.1, gt=0, lt=1, title="Warm-up", description="share of the steps on which the rate rises")
     beta2: float = Field(0.99, gt=0, lt=1, description="memory of AdamW's squared gradients")
 
 
@@ -43,7 +46,9 @@ class RunConfig(Checked):
     name: str = Field("", max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="name of the model it makes")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model")
     compute: ComputeConfig = ComputeConfig()
-    checkpoint_seconds: float = Field(60, ge=0, description="least time between checkpoints")
+    checkpoint_seconds: float = Field(
+        60, ge=0, title="Time between checkpoints", description="least time", json_schema_extra={"unit": "seconds"}
+    )
 
 
 class PretrainConfig(RunConfig):
@@ -59,20 +64,40 @@ class PretrainConfig(RunConfig):
     dropout: float | None = Field(
         None, ge=0, le=2, description="factor on the published dropout rates; none: the preset's"
     )
-    held_out: float = Field(0.1, ge=0, lt=1, description="last share of each genome's text that is not trained on")
-    held_out_records: list[str] = Field(default_factory=list, description="records kept out whole, instead of a share")
+    held_out: float = Field(
+        0.1, ge=0, lt=1, title="Held-out share", description="last share of each genome's text that is not trained on"
+    )
+    held_out_records: list[str] = Field(
+        default_factory=list, description="records kept out whole, instead of a share", title="Held-out records"
+    )
     exclude: list[str] = Field(default_factory=list, description="regions cut out of the text, as RECORD:START-END")
     exclude_matches: str | None = Field(
         None,
         description="a dataset (name or folder): stretches of 20 bases shared with any of it are cut out",
     )
     both_strands: bool = Field(True, description="read each genome and its reverse complement")
-    minutes: float | None = Field(None, gt=0, description="wall-clock budget of the training steps")
-    epochs: float | None = Field(None, gt=0, description="passes over the text, instead of minutes")
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        description="wall-clock budget of the training steps",
+        json_schema_extra={"unit": "minutes"},
+        title="Budget",
+    )
+    epochs: float | None = Field(
+        None, gt=0, description="passes over the text, instead of minutes", json_schema_extra={"unit": "passes"}
+    )
     steps: int | None = Field(None, ge=1, description="optimizer steps, instead of minutes")
     lanes: int = Field(32, ge=1, le=4096, description="stretches of text read side by side")
-    tokens: int = Field(64, ge=2, le=4096, description="k-mers between two steps (truncated backpropagation)")
-    validate_every: int = Field(2000, ge=1, description="steps between two looks at held-out text")
+    tokens: int = Field(
+        64,
+        ge=2,
+        le=4096,
+        description="k-mers between two steps (truncated backpropagation)",
+        json_schema_extra={"unit": "k-mers"},
+    )
+    validate_every: int = Field(
+        2000, ge=1, description="steps between two looks at held-out text", json_schema_extra={"unit": "steps"}
+    )
     activation_penalty: float = Field(0, ge=0, description="AWD-LSTM's alpha: weight of the squared states")
     temporal_penalty: float = Field(0, ge=0, description="AWD-LSTM's beta: weight of the squared change of states")
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -106,8 +131,10 @@ class FinetuneConfig(RunConfig):
     model: str = Field(description="a language model: its name, or its folder")
     dataset: str = Field(description="a labelled set: its name, or its folder; labels are not used")
     dropout: float = Field(0.3, ge=0, le=2, description="factor on the published dropout rates")
-    epochs: int = Field(3, ge=1, le=1000)
-    batch_size: int = Field(64, ge=1)
+    epochs: int = Field(
+        3, ge=1, le=1000, description="passes over the training sequences", json_schema_extra={"unit": "passes"}
+    )
+    batch_size: int = Field(64, ge=1, description="sequences in a step", json_schema_extra={"unit": "sequences"})
     both_strands: bool = Field(True, description="read each sequence and its reverse complement")
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-3)
 
@@ -120,23 +147,59 @@ class TrainConfig(RunConfig):
     model: str | None = Field(None, description="a language model to start from; none: pre-train one first")
     pretrain: PretrainConfig | None = Field(None, description="the pre-training, where no model is given")
     from_scratch: bool = Field(False, description="a random encoder: what pre-training is compared with")
-    finetune_epochs: int = Field(0, ge=0, le=1000, description="epochs of phase 2; 0 leaves it out")
+    finetune_epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Fine-tuning",
+        description="epochs of phase 2; 0 leaves it out",
+        json_schema_extra={"unit": "passes"},
+    )
     head: HeadChoice = Field("ensemble", description="see docs/heads.md")
     both_strands: bool = Field(True, description="read each sequence and its reverse complement, and pool both")
     reverse_complement_augmentation: bool = Field(
         False, description="train on either strand at random: for classes that have no strand"
     )
     dropout: float = Field(0.5, ge=0, le=2, description="factor on the published dropout rates of the encoder")
-    epochs_frozen: int = Field(2, ge=0, le=1000, description="epochs of each stage of gradual unfreezing")
-    epochs: int = Field(8, ge=0, le=1000, description="most epochs with everything unfrozen")
-    patience: int = Field(3, ge=1, description="epochs without a better validation loss before it stops")
-    batch_size: int = Field(64, ge=2)
+    epochs_frozen: int = Field(
+        2,
+        ge=0,
+        le=1000,
+        title="Epochs of each thawing stage",
+        description="epochs of each stage of gradual unfreezing",
+        json_schema_extra={"unit": "passes"},
+    )
+    epochs: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        title="Epochs with everything unfrozen",
+        description="most epochs with everything unfrozen",
+        json_schema_extra={"unit": "passes"},
+    )
+    patience: int = Field(
+        3,
+        ge=1,
+        description="epochs without a better validation loss before it stops",
+        json_schema_extra={"unit": "passes"},
+    )
+    batch_size: int = Field(64, ge=2, description="sequences in a step", json_schema_extra={"unit": "sequences"})
     discrimination: float = Field(2.6, ge=1, description="each layer learns this much slower than the one above")
-    label_smoothing: float = Field(0, ge=0, lt=1)
+    label_smoothing: float = Field(
+        0, ge=0, lt=1, description="share of certainty taken from the labels, some of which may be wrong"
+    )
     class_weights: bool = Field(False, description="weigh classes by the inverse of their share")
-    train_limit: int | None = Field(None, ge=2, description="use only so many training sequences (few-label curves)")
+    train_limit: int | None = Field(
+        None,
+        ge=2,
+        title="Training sequences",
+        description="use only so many training sequences (few-label curves)",
+        json_schema_extra={"unit": "sequences"},
+    )
     threshold_by: Literal["mcc", "accuracy", "f1", "none"] = Field(
-        "mcc", description="what the decision threshold maximises on the validation split; none: 0.5"
+        "mcc",
+        title="Choose the threshold by",
+        description="what the decision threshold maximises on the validation split; none: 0.5",
     )
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=3e-3)
 

@@ -21,9 +21,17 @@ def put(fields: dict[str, Any], name: str, value: Any) -> None:
 
 def sentence_of(error: ValidationError, file: Path | None = None) -> str:
     """The first thing that is wrong with a configuration, in one sentence that names the field."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    found = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {first['input']!r})"
+    name, sentence = next(iter(sentences_of(error).items()))
     where = f"{file}, " if file else ""
-    return f"{where}{f'field {name}: ' if name else ''}{message[:1].lower()}{message[1:]}{found}"
+    return f"{where}{f'field {name}: ' if name else ''}{sentence}"
+
+
+def sentences_of(error: ValidationError) -> dict[str, str]:
+    """What is wrong with each field, by its dotted name; what is wrong with several fields together has none."""
+    found: dict[str, str] = {}
+    for one in error.errors():
+        name = ".".join(str(part) for part in one["loc"])
+        message = one["msg"].removeprefix("Value error, ")
+        seen = "" if one["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {one['input']!r})"
+        found.setdefault(name, f"{message[:1].lower()}{message[1:]}{seen}")
+    return found
