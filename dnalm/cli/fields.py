@@ -29,22 +29,36 @@ def build(kind: type[Config], options: Mapping[str, Any], file: Path | None = No
     """
     from pydantic import ValidationError
 
-    fields = _from_file(file) if file else {}
+    fields = fields_of(file) if file else {}
     for name, value in options.items():
         if value is not None:
             put(fields, name, value)
     for text in sets:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise InputError(f"--set {text}: wanted FIELD=VALUE, as optimizer.learning_rate=0.003")
-        put(fields, name.strip(), _yaml(value, f"--set {text}"))
+        put(fields, *parse_set(text))
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
         raise InputError(sentence_of(error, file)) from None
 
 
-def _from_file(file: Path) -> dict[str, Any]:
+def parse_set(text: str) -> tuple[str, Any]:
+    """The dotted field and the value, as YAML, of `FIELD=VALUE`.
+
+    Raises:
+        InputError: it is not of that form, or the value is not valid YAML.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"--set {text}: wanted FIELD=VALUE, as optimizer.learning_rate=0.003")
+    return name.strip(), _yaml(value, f"--set {text}")
+
+
+def fields_of(file: Path) -> dict[str, Any]:
+    """What a YAML file says: the fields themselves, or a run's `config.yaml`.
+
+    Raises:
+        InputError: it cannot be read, or is no mapping.
+    """
     try:
         document = _yaml(file.read_text(encoding="utf-8"), str(file))
     except UnicodeDecodeError as error:

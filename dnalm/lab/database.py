@@ -102,6 +102,15 @@ class Database:
         except (OperationalError, InterfaceError) as error:
             raise DatabaseError(f"the lab's database {self.name}: {_first_line(error)}") from error
 
+    def revision(self) -> str | None:
+        """The step of the migrations that the tables are at; None where there are none.
+
+        Raises:
+            DatabaseError: the database cannot be reached.
+        """
+        with self.reading() as session:
+            return MigrationContext.configure(session.connection()).get_current_revision()
+
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
         """A transaction that no other migration runs beside."""

@@ -1,0 +1,44 @@
+"""`dnalm lab`: look after the lab's database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from dnalm.cli.frame import Json, examples, say
+from dnalm.cli.output import print_json, print_table
+
+app = typer.Typer(
+    help="Look after the lab's database.",
+    no_args_is_help=True,
+    epilog=examples("dnalm lab migrate", "dnalm lab reindex"),
+)
+
+
+@app.command("migrate", epilog=examples("dnalm lab migrate", "dnalm lab migrate --json"))
+def migrate(as_json: Json = False) -> None:
+    """Make the database's tables, or bring them to this version. Every other command does so too when it begins."""
+    from dnalm.lab.database import Database
+
+    db = Database()
+    db.migrate()
+    if as_json:
+        print_json({"database": db.name, "revision": db.revision()})
+        return
+    say(f"{db.name}: at revision {db.revision()}")
+
+
+@app.command("reindex", epilog=examples("dnalm lab reindex", "dnalm lab reindex --json"))
+def reindex(as_json: Json = False) -> None:
+    """Rebuild the index of models, datasets and runs from their folders; what people wrote there is kept."""
+    from dnalm.lab.index import reindex as rebuild
+
+    counts = asdict(rebuild())
+    if as_json:
+        print_json(counts)
+        return
+    for text in counts["unreadable"]:
+        say(text)
+    rows = [[name, ", ".join(value) if isinstance(value, tuple) else value] for name, value in counts.items()]
+    print_table(["what", "number"], [row for row in rows if row[0] != "unreadable"])
