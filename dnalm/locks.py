@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+RUN_LOCK = "lock"
+"""The file in a run folder that the process which trains holds locked."""
+
 PATIENCE_S = 2.0
 """How long an attempt lasts, in seconds: whoever only looks holds the lock for less than a millisecond."""
 

@@ -18,6 +18,7 @@ from dnalm.cli.predict import predict
 from dnalm.cli.running import run
 from dnalm.cli.scan import scan
 from dnalm.cli.serve import serve
+from dnalm.cli.worker import worker
 
 app = typer.Typer(
     name="dnalm",
@@ -107,6 +108,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(lab.app, name="lab")
 app.command("serve", epilog=frame.examples("dnalm serve", "dnalm serve --port 8502"))(serve)
+app.command("worker", epilog=frame.examples("dnalm worker", "DNALM_SLOTS=4 dnalm worker --grace 60"))(worker)
 app.command("doctor", epilog=frame.examples("dnalm doctor", "dnalm doctor --json"))(doctor)
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 EXIT = "exit.json"
 RESULT = "result.json"
+OUTPUT = "process.txt"
+"""What the processes of a job say, standard output and error of all attempts: a backend writes it."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ class Supervision(BaseModel):
 
     Attributes:
         deaths: how often in a row its process ended without a word and without a new checkpoint.
+        attempt: the attempt (`Job.attempts`) whose death was counted last.
         checkpoint: the mark of the last checkpoint when it last did.
         stopping: why it is being stopped by us; empty where it is not, or a person asked for it.
     """
 
     deaths: int = 0
+    attempt: int = 0
     checkpoint: str = ""
     stopping: Why = ""
 
@@ -48,9 +50,20 @@ def forget(run: Path) -> None:
         (run / FILE).unlink(missing_ok=True)
 
 
-def note_death(run: Path, mark: str) -> int:
-    """Count a death; one with a new checkpoint is the first again. Gives how many there were in a row."""
+def note_death(run: Path, mark: str, attempt: int) -> int:
+    """Count a death, each attempt's once; the first with a new checkpoint is number 1 again.
+
+    Args:
+        run: the run folder.
+        mark: of its last checkpoint.
+        attempt: which attempt died.
+
+    Returns:
+        How many there were in a row.
+    """
     notes = read(run)
-    notes = Supervision(deaths=notes.deaths + 1 if notes.checkpoint == mark else 1, checkpoint=mark)
-    write(run, notes)
-    return notes.deaths
+    if notes.attempt == attempt and notes.deaths:
+        return notes.deaths
+    deaths = notes.deaths + 1 if notes.checkpoint == mark else 1
+    write(run, Supervision(deaths=deaths, attempt=attempt, checkpoint=mark))
+    return deaths

@@ -22,8 +22,8 @@ from torch import distributed
 
 from dnalm.errors import DnalmError, InputError
 from dnalm.files import write_whole
-from dnalm.locks import HeldError, held, is_held
-from dnalm.training.run import LOCK, explain
+from dnalm.locks import RUN_LOCK, HeldError, held, is_held
+from dnalm.training.run import explain
 
 EXIT = "exit.json"
 RESERVE = ".exit-reserve"
@@ -41,7 +41,7 @@ def is_helper() -> bool:
 
 def is_running(folder: Path) -> bool:
     """Whether a process trains the run in `folder` at this moment, on whichever machine shares its file system."""
-    return is_held(folder / LOCK)
+    return is_held(folder / RUN_LOCK)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def recorded(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        with held(folder / LOCK):
+        with held(folder / RUN_LOCK):
             (folder / EXIT).unlink(missing_ok=True)
             with suppress(OSError):
                 (folder / RESERVE).write_bytes(bytes(_RESERVE_BYTES))

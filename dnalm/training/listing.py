@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dnalm.errors import InputError
-from dnalm.locks import is_held
+from dnalm.locks import RUN_LOCK, is_held
 from dnalm.settings import settings
-from dnalm.training.run import LOCK, RunFolder
+from dnalm.training.run import RunFolder
 
 CONFIG = "config.yaml"
 
@@ -97,11 +97,11 @@ def _state(folder: Path, progress: dict[str, Any], result: dict[str, Any]) -> st
     if result:
         return "succeeded"
     # The lock is sure, also on another machine and after a restart; a process number is not.
-    locked = is_held(folder / LOCK)
+    locked = is_held(folder / RUN_LOCK)
     if locked or not progress:
         return "running" if locked else "waiting"
     state = str(progress.get("state", "running"))
-    alive = not (folder / LOCK).exists() and _alive(progress.get("pid"))
+    alive = not (folder / RUN_LOCK).exists() and _alive(progress.get("pid"))
     return "stopped" if state == "running" and not alive else state
 
 

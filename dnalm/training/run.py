@@ -26,9 +26,6 @@ from dnalm.errors import InputError, RunError
 from dnalm.files import replacing, write_whole
 from dnalm.settings import PACKAGE_ROOT
 
-LOCK = "lock"
-"""The file in a run folder that the process which trains holds locked."""
-
 
 def versions() -> dict[str, str]:
     """Versions that a result depends on, and the machine's kind."""

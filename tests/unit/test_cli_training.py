@@ -18,11 +18,11 @@ from dnalm.alphabet import decode
 from dnalm.cli import app
 from dnalm.cli.fields import build
 from dnalm.errors import InputError
-from dnalm.locks import held
+from dnalm.locks import RUN_LOCK, held
 from dnalm.settings import settings
 from dnalm.training.config import PretrainConfig, TrainConfig
 from dnalm.training.listing import find_run, list_runs, summarise
-from dnalm.training.run import LOCK, RunFolder
+from dnalm.training.run import RunFolder
 
 runner = CliRunner()
 SMALL = ["--set", "encoder.hidden=8", "--set", "encoder.embedding=4", "--set", "lanes=4", "--threads", "1"]
@@ -209,7 +209,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(home: Path, genome: Path):
 def test_a_running_run_is_left_alone(home: Path):
     folder = RunFolder.create(home / "runs" / "busy", PretrainConfig(genomes=["a"]).model_dump(mode="json"))
     assert summarise(folder.path).state == "waiting"
-    with held(folder.path / LOCK):
+    with held(folder.path / RUN_LOCK):
         folder.progress(state="running", phase="pretrain", step=1, total=9)
         assert summarise(folder.path).state == "running"
         result = run("run", "busy")

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from dnalm.errors import InputError, RunError
-from dnalm.locks import HeldError, held, is_held
+from dnalm.locks import RUN_LOCK, HeldError, held, is_held
 from dnalm.training.ending import EXIT, RESERVE, is_running, recorded
-from dnalm.training.run import LOCK
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from dnalm.locks import held
+from dnalm.locks import RUN_LOCK, held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -94,7 +93,7 @@ class TestRecord:
 
     def test_a_second_process_is_one_sentence_and_leaves_the_record_of_the_first(self, tmp_path):
         (tmp_path / EXIT).write_text('{"code": 0}')
-        process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / LOCK)], stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / RUN_LOCK)], stdout=subprocess.PIPE)
         assert process.stdout.readline() == b"held\n"
         try:
             with pytest.raises(InputError, match="another process trains this run already"), recorded(tmp_path):
@@ -114,6 +113,6 @@ from dnalm.training.ending import recorded
 with recorded(Path({str(tmp_path)!r})):
     pass
 """
-        with held(tmp_path / LOCK):
+        with held(tmp_path / RUN_LOCK):
             subprocess.run([sys.executable, "-c", code], check=True)
-        assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+        assert [path.name for path in tmp_path.iterdir()] == [RUN_LOCK]

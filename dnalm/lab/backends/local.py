@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from dnalm.lab import processes
 from dnalm.lab.backends import StartError
 from dnalm.lab.job import Job
+from dnalm.lab.outcome import OUTPUT
 from dnalm.lab.slots import Slot, slots, threads_for
 from dnalm.settings import settings
 
-OUTPUT = "process.txt"
 # What would make a job believe that it is a part of something else.
 _FOREIGN = (
     "LOCAL_RANK",
