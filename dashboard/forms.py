@@ -187,7 +187,7 @@ def _input(drawing: _Drawing, one: Leaf) -> None:
     key = f"{drawing.key}:{one.path}"
     offered = drawing.choices.get(one.path)
     value = at(drawing.values, one.path, at(drawing.defaults, one.path))
-    held = value or [] if offered is not None and one.kind == "list" else one.to_widget(value)
+    held = one.to_widget(value) if offered is None else value or ([] if one.kind == "list" else None)
     if (drawing.address and st.session_state.get(key, _NOTHING) != held) or key not in st.session_state:
         st.session_state[key] = held
     more: dict[str, Any] = {"key": key, "help": one.help}
@@ -210,7 +210,7 @@ def _widget(one: Leaf, offered: Mapping[str, str] | None, more: dict[str, Any]) 
         show: Callable[[str], str] = lambda option: offered.get(option, option)  # noqa: E731
         if one.kind == "list":
             return st.multiselect(one.label, options, format_func=show, placeholder="Choose one or more", **more)
-        return st.selectbox(one.label, options, format_func=show, placeholder="Choose one", **more) or ""
+        return st.selectbox(one.label, options, None, format_func=show, placeholder="Choose one", **more) or ""
     if one.kind == "flag":
         return st.checkbox(one.label, **more)
     if one.kind == "choice":
