@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from dnalm.alphabet import Codes
@@ -29,6 +30,8 @@ MOST_SEQUENCES = 8000
 _NEWTON_STEPS = 25
 _CONVERGED = 1e-2
 _BATCH = 256
+_SPARSE = {"windows"}
+"""Blocks in which one feature in a hundred is not zero."""
 
 
 @dataclass(frozen=True)
@@ -80,23 +83,63 @@ def fit_wide(
     if "states" in head.sizes:
         _fit_components(member, read)
     blocks = _read_blocks(member, read, progress)
-    scales = _standardise(blocks)
-    kernel = sum(block.features @ block.features.T for block in blocks.values()) + 1.0  # the one is the bias
+    kernel = sum(block.products() for block in blocks.values()) + 1.0  # the one is the bias
     classes = head.linear.out_features
     truth, fold = torch.from_numpy(targets[rows]), torch.from_numpy(folds[rows])
     weights = _sequence_weights(truth, classes, class_weights)
     penalty, logits = _choose(kernel, truth, fold, weights, classes)
     duals = _solve(kernel, truth, weights, classes, penalty)
-    _write_back(head, blocks, scales, duals)
+    _write_back(head, blocks, duals)
     return WideFit(penalty, logits.numpy(), rows)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Block:
-    """One block's features, centred and scaled, `(n, size)`, and what was subtracted, `(size,)`."""
+    """One block's features, centred and scaled as a whole: `scale * (features - centre)`.
 
-    features: Tensor
+    Attributes:
+        features: shape `(n, size)`; centred where dense, as read where sparse, which centring would fill.
+        centre: what is subtracted, `(size,)`.
+        scale: by which the block has its weight in the mean squared length.
+    """
+
+    features: Tensor | csr_array
     centre: Tensor
+    scale: float
+
+    @classmethod
+    def dense(cls, features: Tensor, weight: float) -> _Block:
+        """Centres `features` in place."""
+        centre = features.mean(0)
+        features -= centre
+        return cls(features, centre, _scale(weight, float(features.square().sum(1).mean())))
+
+    @classmethod
+    def sparse(cls, features: csr_array, weight: float) -> _Block:
+        centre = np.asarray(features.mean(0), np.float32)
+        length = float(features.multiply(features).sum()) / features.shape[0] - float(centre @ centre)
+        return cls(features, torch.from_numpy(centre), _scale(weight, length))
+
+    def products(self) -> Tensor:
+        """Inner products of the sequences, shape `(n, n)`."""
+        if isinstance(self.features, Tensor):
+            return (self.features @ self.features.T).mul_(self.scale**2)
+        raw = torch.from_numpy((self.features @ self.features.T).toarray())
+        with_centre = torch.from_numpy(self.features @ self.centre.numpy())
+        raw -= with_centre[:, None]
+        raw -= with_centre - self.centre @ self.centre
+        return raw.mul_(self.scale**2)
+
+    def weights(self, duals: Tensor) -> Tensor:
+        """Weights of the raw features, shape `(classes, size)`, from dual weights `(n, classes)`."""
+        if isinstance(self.features, Tensor):
+            return self.scale**2 * (duals.T @ self.features)
+        raw = torch.from_numpy((self.features.T @ duals.numpy()).T)
+        return self.scale**2 * (raw - duals.sum(0)[:, None] * self.centre)
+
+
+def _scale(weight: float, length: float) -> float:
+    return (weight / length) ** 0.5 if length > 0 else 0.0
 
 
 def _encodings(member: Member, sequences: Sequence[Codes]) -> Iterator[Encoding]:
@@ -132,27 +175,21 @@ def _read_blocks(
 ) -> dict[str, _Block]:
     """All features of all sequences, on the CPU."""
     head = member.head
-    found = {name: _Block(torch.empty(len(sequences), size), torch.zeros(size)) for name, size in head.sizes.items()}
+    dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in _SPARSE}
+    sparse: dict[str, list[csr_array]] = {name: [] for name in head.sizes if name in _SPARSE}
     done = 0
     for encoding in _encodings(member, sequences):
         for name, values in head.blocks(encoding).items():
-            found[name].features[done : done + len(values)] = values.float().cpu()
+            if name in sparse:
+                sparse[name].append(csr_array(values.float().cpu().numpy()))
+            else:
+                dense[name][done : done + len(values)] = values.float().cpu()
         done += len(encoding.states)
         if progress:
             progress(done, len(sequences))
-    return found
-
-
-def _standardise(blocks: dict[str, _Block]) -> dict[str, float]:
-    """Centre each block and scale it as a whole, to its weight in the mean squared length; returns the scales."""
-    scales = {}
-    for name, block in blocks.items():
-        block.centre = block.features.mean(0)
-        block.features -= block.centre
-        length = float(block.features.square().sum(1).mean())
-        scales[name] = (BLOCK_WEIGHTS[name] / length) ** 0.5 if length > 0 else 0.0
-        block.features *= scales[name]
-    return scales
+    blocks = {name: _Block.dense(features, BLOCK_WEIGHTS[name]) for name, features in dense.items()}
+    blocks |= {name: _Block.sparse(vstack(parts), BLOCK_WEIGHTS[name]) for name, parts in sparse.items()}
+    return {name: blocks[name] for name in head.sizes}
 
 
 def _sequence_weights(truth: Tensor, classes: int, balanced: bool) -> Tensor:
@@ -231,9 +268,9 @@ def _choose(kernel: Tensor, truth: Tensor, fold: Tensor, weights: Tensor, classe
     return best[1], best[2]
 
 
-def _write_back(head: WideHead, blocks: dict[str, _Block], scales: dict[str, float], duals: Tensor) -> None:
+def _write_back(head: WideHead, blocks: dict[str, _Block], duals: Tensor) -> None:
     """One linear layer on raw features from the dual weights."""
-    weight = [scales[name] * (duals.T @ block.features) for name, block in blocks.items()]
-    shifts = [part @ blocks[name].centre for part, name in zip(weight, blocks, strict=True)]
+    weight = [block.weights(duals) for block in blocks.values()]
+    shifts = [part @ block.centre for part, block in zip(weight, blocks.values(), strict=True)]
     head.linear.weight.copy_(torch.cat(weight, 1))
     head.linear.bias.copy_(duals.sum(0) - sum(shifts))
