@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -21,6 +20,7 @@ from dnalm.datasets.profile import Profile, profile
 from dnalm.datasets.recipes import RECIPES, Recipe, of_id
 from dnalm.errors import DnalmError, InputError
 from dnalm.lab import index
+from dnalm.lab.indexed import IndexedDataset
 from dnalm.lab.people import User
 from dnalm.settings import settings
 
@@ -55,12 +55,12 @@ class KnownSet:
 
 @dataclass(frozen=True)
 class Opened:
-    """A set as its page shows it: the table, what its pictures are drawn from, whose it is."""
+    """A set as its page shows it: the table, what its pictures are drawn from, its entry in the index."""
 
     dataset: Dataset
     audit: dict[str, Any]
     profile: Profile
-    size_bytes: int
+    entry: IndexedDataset
 
 
 def known_sets(user: User) -> list[KnownSet]:
@@ -69,7 +69,8 @@ def known_sets(user: User) -> list[KnownSet]:
     rows = []
     for name, found in here.items():
         recipe = of_id(name)
-        title = recipe[0].title if recipe else found.description or "Made of your own files"
+        described = found.description if found.description != name else ""
+        title = recipe[0].title if recipe else described or "Made of someone's own files"
         rows.append(KnownSet(name, title, True, found.rows, found.labels, recipe is None, found.shared))
     rows.sort(key=lambda row: not row.own)
     return rows + [KnownSet(name, recipe.title, False) for name, recipe in RECIPES.items() if name not in here]
@@ -85,11 +86,17 @@ def open_set(user: User, name: str) -> Opened | None:
     if found is None:
         return None
     folder = settings().datasets / name
-    return _opened(str(folder), (folder / INFO).stat().st_mtime_ns, (folder / TABLE).stat().st_mtime_ns)
+    read = _read(str(folder), (folder / INFO).stat().st_mtime_ns, (folder / TABLE).stat().st_mtime_ns)
+    return Opened(*read, found)
+
+
+def share(user: User, entry: IndexedDataset) -> None:
+    """Let the whole lab see a set, or only its owner again."""
+    index.share_dataset(user, entry.id, not entry.shared)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the set")
-def _opened(folder: str, *stamps: int) -> Opened:
+def _read(folder: str, *stamps: int) -> tuple[Dataset, dict[str, Any], Profile]:
     dataset = Dataset.load(folder)
     report = dataset.info.get("audit")
     if not report:
@@ -99,8 +106,7 @@ def _opened(folder: str, *stamps: int) -> Opened:
                 f"`dnalm data audit {dataset.name}` makes one"
             )
         report = audit(dataset)
-    size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
-    return Opened(dataset, report, profile(dataset), size)
+    return dataset, report, profile(dataset)
 
 
 def fetch(name: str, user: User) -> Task:

@@ -161,8 +161,8 @@ def copies_figure(rows: Sequence[tuple[str, int]], total: int, look: Look) -> go
     return _finish(figure, look, "Sequences", "", rows=len(rows))
 
 
-def alone_figure(rules: Sequence[Alone], look: Look) -> go.Figure:
-    """What each simple rule achieves, with its 95 % interval, between guessing and perfect."""
+def alone_figure(rules: Sequence[Alone], look: Look, title: str) -> go.Figure:
+    """What each simple rule achieves, with its 95 % interval, between guessing and perfect; `title` of the x axis."""
     figure = go.Figure(
         go.Scatter(
             x=[rule.value for rule in rules],
@@ -191,8 +191,8 @@ def alone_figure(rules: Sequence[Alone], look: Look) -> go.Figure:
             x=at, y=1, yref="paper", yanchor="bottom", text=words, showarrow=False, font={"color": look.quiet}
         )
     figure.update_xaxes(range=[0.44, 1.03])
-    figure.update_yaxes(autorange="reversed", ticks="")
-    return _finish(figure, look, "AUROC (start-codon rule: accuracy)", "", rows=len(rules) + 1)
+    figure.update_yaxes(range=[len(rules) - 0.4, -0.9], ticks="")  # room above the first point's number
+    return _finish(figure, look, title, "", rows=len(rules) + 1)
 
 
 def _around(edges: np.ndarray, held: np.ndarray, histogram: Histogram) -> list[float]:

@@ -98,7 +98,8 @@ def _alone(name: str, opened: Opened) -> None:
         return
     alt = "; ".join(f"{rule.name} {rule.value:.3f}" for rule in rules)
     table = pd.DataFrame([vars(rule) for rule in rules])
-    data_parts.picture(alone_figure(rules, look()), "alone", alt=alt, name=name, table=table)
+    title = "AUROC" if all("codon" not in rule.name for rule in rules) else "AUROC (start codon: accuracy)"
+    data_parts.picture(alone_figure(rules, look(), title), "alone", alt=alt, name=name, table=table)
 
 
 def alone_rules(audit: dict[str, Any]) -> list[Alone]:
@@ -121,7 +122,7 @@ def alone_rules(audit: dict[str, Any]) -> list[Alone]:
 
 def _gc(name: str, opened: Opened) -> None:
     st.header("Does GC content tell the labels apart?")
-    words = _spread_words(opened.audit["gc"], "% G and C", 100)
+    words = _spread_words(opened.audit["gc"], "% G and C", 100, 1)
     st.write(f"{data_parts.plain(words)} {_telling(opened.audit['gc_alone'], 'GC content')}")
     alt = f"Shares of each label's sequences by GC content: {words}"
     figure = spread_figure(opened.profile.gc, look(), "G and C among the known bases", percent=True)
@@ -135,18 +136,18 @@ def _lengths(name: str, opened: Opened) -> None:
         length = next(iter(spread.values()))["mean"] or 0
         st.write(f"All sequences have {length:,.0f} bases, so their length tells nothing.")
         return
-    words = _spread_words(spread, "bases", 1)
+    words = _spread_words(spread, "bases", 1, 0)
     st.write(f"{data_parts.plain(words)} {_telling(opened.audit['length_alone'], 'Length')}")
     alt = f"Shares of each label's sequences by length: {words}"
     figure = spread_figure(opened.profile.lengths, look(), "Length (bases)")
     data_parts.picture(figure, "lengths", alt=alt, name=name, table=opened.profile.lengths.table("bases"))
 
 
-def _spread_words(spread: dict[str, Any], unit: str, scale: float) -> str:
+def _spread_words(spread: dict[str, Any], unit: str, scale: float, digits: int) -> str:
     """`promoter: 43.1 % G and C on average (20 to 71)` of the first labels."""
     parts = [
-        f"{label}: {scale * numbers['mean']:,.4g} {unit} on average "
-        f"({scale * numbers['min']:,.4g} to {scale * numbers['max']:,.4g})"
+        f"{label}: {scale * numbers['mean']:,.{digits}f} {unit} on average "
+        f"({scale * numbers['min']:,.{digits}f} to {scale * numbers['max']:,.{digits}f})"
         for label, numbers in list(spread.items())[:6]
         if numbers["mean"] is not None
     ]
@@ -186,11 +187,15 @@ def _copies(name: str, opened: Opened) -> None:
         said.append("Copies in two parts of the split are leaks.")
     if copies["exact"] + copies["reverse_complement"]:
         said.append("Copies count more than once, in training and in figures alike.")
+    if not any(number for _, number in rows):
+        said.append("There is not one copy, and no two sequences share 20 bases.")
     said.append(
         f"Sequences that share a stretch form {groups['groups']:,} groups; the largest holds {groups['largest']:,} of "
         f"{total:,} sequences."
     )
     st.write(" ".join(said))
+    if not any(number for _, number in rows):
+        return  # an empty picture says no more than the sentence
     alt = "; ".join(f"{words}: {number}" for words, number in rows)
     table = pd.DataFrame(rows, columns=["what", "sequences"])
     data_parts.picture(copies_figure(rows, total, look()), "copies", alt=alt, name=name, table=table)

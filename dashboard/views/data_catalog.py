@@ -109,7 +109,9 @@ def _details(user: User, entry: Entry) -> None:
         st.markdown(f"**Source**: <{entry.source}>")
         if place is not None:
             st.text(f"Here: {place[1]} ({place[0].split(';')[0]})")
-        st.text(f"Checked by SHA-256 {entry.sha256}. {RELATION[entry.official]} {entry.note}")
+        st.text(f"Checked by SHA-256 {entry.sha256}. {RELATION[entry.official]}")
+        if entry.note:
+            st.text(f"Note: {entry.note}")
     used = [recipe for recipe in RECIPES.values() if entry.name in recipe.sources.values()]
     if used:
         st.write("Labelled sets made of it:")

@@ -39,7 +39,7 @@ def show(user: User, name: str) -> None:
     if problem:
         st.error(problem, icon=":material/error:")
     elif opened is not None:
-        _opened(name, opened)
+        _opened(user, name, opened)
     elif task and task.under_way:
         st.header(data_parts.plain(name), anchor=False)
         data_parts.follow(task)
@@ -66,7 +66,8 @@ def _to_be_made(user: User, name: str) -> None:
     assert recipe is not None
     st.header(recipe.title, anchor=False)
     st.text(recipe.description)
-    st.info("This set has not been made here yet. Making it takes a few seconds to half a minute.", icon=":material/info:")
+    words = "This set has not been made here yet. Making it takes a few seconds to half a minute."
+    st.info(words, icon=":material/info:")
     st.segmented_control(
         "How to split it",
         list(SPLITS),
@@ -117,7 +118,7 @@ def _made_of(recipe: Recipe) -> None:
             st.caption(f"Licence: {entry.licence}. Cite: {entry.citation}")
 
 
-def _opened(name: str, opened: Opened) -> None:
+def _opened(user: User, name: str, opened: Opened) -> None:
     dataset, info = opened.dataset, opened.dataset.info
     st.header(data_parts.plain(str(info.get("title") or name)), anchor=False)
     st.text(str(info.get("description") or ""))
@@ -128,18 +129,26 @@ def _opened(name: str, opened: Opened) -> None:
         "Labels": f"{len(dataset.labels)}",
         "Bases each": window,
         "Split": str((info.get("recipe") or {}).get("split", "as given")),
-        "Size": data_parts.size(opened.size_bytes),
+        "Size": data_parts.size(opened.entry.size_bytes),
     }
     for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(label, value)
-    _next_steps(name, opened)
+    _next_steps(user, name, opened)
     data_audit.show(name, opened)
     _origin(name, info)
 
 
-def _next_steps(name: str, opened: Opened) -> None:
+def _next_steps(user: User, name: str, opened: Opened) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         data_parts.link("Fine-tune on it", "fine-tune", icon=":material/model_training:", dataset=name)
+        if meant := of_id(name):
+            other = "random" if meant[1] == "grouped" else "grouped"
+            twin = dataset_id(meant[0].name, seed=meant[2], split=other)
+            data_parts.link(f"The same, {other} split", "data", icon=":material/call_split:", dataset=twin)
+        elif opened.entry.owner == user.id:
+            words = "Let only me see it" if opened.entry.shared else "Share it with the lab"
+            icon = ":material/lock:" if opened.entry.shared else ":material/group:"
+            st.button(words, key="data_share", icon=icon, on_click=sets.share, args=(user, opened.entry))
         st.download_button(
             "Sequences (CSV)",
             lambda: opened.dataset.table.to_csv(index=False),

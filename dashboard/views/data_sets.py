@@ -33,7 +33,8 @@ def show(user: User) -> None:
             "Set": [row.name for row in known],
             "What it holds": [row.title for row in known],
             "Here": ["here" if row.made else "to be made" for row in known],
-            "Sequences": pd.array([row.sequences for row in known], dtype="Int64"),
+            # As text: an empty cell of a column of numbers reads "None".
+            "Sequences": [f"{row.sequences:,}" if row.made else "" for row in known],
             "Labels": [", ".join(row.labels) for row in known],
             "Whose": ["yours" + (", shared" if row.shared else "") if row.own else "public" for row in known],
         }
@@ -49,7 +50,10 @@ def show(user: User) -> None:
         column_config={
             "Set": st.column_config.TextColumn(width="medium"),
             "What it holds": st.column_config.TextColumn(width="large"),
-            "Sequences": st.column_config.NumberColumn(format="localized"),
+            "Sequences": st.column_config.TextColumn(width="small"),
+            "Labels": st.column_config.TextColumn(width="medium"),
+            "Here": st.column_config.TextColumn(width="small"),
+            "Whose": st.column_config.TextColumn(width="small"),
         },
         alt=f"{len(known)} labelled sets, {sum(row.made for row in known)} of them here",
     )

@@ -94,9 +94,11 @@ def _table(user: User, upload: LabelledUpload) -> None:
     if len(shown.labels) < 2:
         st.warning("All sequences have one label; two at least are wanted. Choose another column.")
         return
-    positive = None
     if len(shown.labels) == 2:
         positive = _positive(list(shown.labels), shown.positive)
+        if positive is None:
+            st.info("Choose the positive label to go on.", icon=":material/touch_app:")
+            return
         options.append(f"--positive={positive}")
     _form(user, (upload,), shown, options, copies)
 
@@ -115,8 +117,9 @@ def _column(words: str, name: str, columns: TableColumns) -> str | None:
     return value or None
 
 
-def _positive(labels: list[str], guessed: str | None) -> str:
-    value = data_parts.chosen("positive", labels, guessed or labels[0])
+def _positive(labels: list[str], guessed: str | None) -> str | None:
+    """The label that the person names, or that its name says; None where neither is so."""
+    value = data_parts.chosen("positive", labels, guessed or "") or None
     st.radio(
         "Which label is the positive one, whose probability a model gives?",
         labels,

@@ -141,6 +141,13 @@ def start_codon_rule(dataset: Dataset) -> dict[str, Any] | None:
 
 def _warnings(found: dict[str, Any]) -> list[str]:
     said = []
+    for label, counts in found["counts"].items():
+        absent = [part for part in SPLITS[1:] if not counts[part] and found["shared_stretches"][part]["of"]]
+        if absent:
+            said.append(
+                f"No {' and no '.join(absent)} sequence is {label}, so nothing can be measured for it: it has too few "
+                "sequences, or they all share a stretch (an adapter, a repeat) and so stay on one side."
+            )
     for part, numbers in found["shared_stretches"].items():
         if numbers["shared"]:
             said.append(

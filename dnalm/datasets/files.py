@@ -23,6 +23,7 @@ from dnalm.settings import settings
 SPLIT_METHODS = ("grouped", "random")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _YES_NO = (("1", "0"), ("positive", "negative"), ("pos", "neg"), ("true", "false"), ("yes", "no"))
+_THE_REST = frozenset(("other", "others", "rest", "none", "background", "control", "random", "shuffled"))
 
 
 def guess_positive(labels: Iterable[str]) -> str | None:
@@ -35,6 +36,8 @@ def guess_positive(labels: Iterable[str]) -> str | None:
         if set(lower) == {yes, no}:
             return lower[yes]
     for one, other in (names, names[::-1]):
+        if other.lower() in _THE_REST and one.lower() not in _THE_REST:
+            return one
         if other.lower() in {f"{prefix}{one.lower()}" for prefix in ("non-", "non_", "non", "not_", "not-", "no_")}:
             return one
     return None

@@ -81,11 +81,11 @@ def test_a_command_gives_its_json_its_sentence_and_dies_when_cancelled(home, mon
         found.update(background.run_dnalm(task, "data", "list", "--json"))
 
     background.start("t:list", "List", listing)
-    assert background.wait("t:list", 60).state == TaskState.DONE
+    assert background.wait("t:list", 300).state == TaskState.DONE
     assert "ecoli-sigma70-81" in found["recipes"]
 
     background.start("t:bad", "Bad", lambda task: background.run_dnalm(task, "data", "make", "no-such-recipe"))
-    task = background.wait("t:bad", 60)
+    task = background.wait("t:bad", 300)
     assert task.state == TaskState.FAILED
     assert task.message.startswith("there is no recipe 'no-such-recipe'")
 

@@ -157,6 +157,9 @@ def test_unusable_files_say_why(tmp_path):
         (["Promoter", "non-promoter"], "Promoter"),
         (["positive", "negative"], "positive"),
         (["coding", "noncoding"], "coding"),
+        (["enhancer", "other"], "enhancer"),
+        (["Background", "peak"], "peak"),
+        (["control", "random"], None),
         (["cat", "dog"], None),
         (["a", "b", "c"], None),
     ],
@@ -197,6 +200,14 @@ def test_gc_and_length_that_give_the_label_away_are_reported():
     assert found["length_alone"]["b"]["auroc"]["value"] == 1.0
     assert found["length"]["a"]["mean"] == 70
     assert len([said for said in found["warnings"] if "alone tells b" in said]) == 2
+
+
+def test_a_label_that_stays_on_one_side_is_reported():
+    texts = random_texts(12)
+    rows = ["ACGTTGCAACGGATTCAGCATTGA" + text for text in texts[:6]] + texts[6:]
+    dataset = small(rows, "a" * 6 + "b" * 6, ["train"] * 10 + ["valid", "test"], labels=["a", "b"], positive="b")
+    (said,) = [said for said in audit(dataset)["warnings"] if "nothing can be measured" in said]
+    assert said.startswith("No valid and no test sequence is a, ")
 
 
 def test_the_start_codon_rule_is_scored():
