@@ -259,7 +259,10 @@ def _result(user: User, job: Job) -> None:
 def _onward(user: User, job: Job) -> None:
     made = [model for model in index.models(user) if model.run == job.run.name]
     if not made:
-        st.caption("Its model is no longer among the models here, or was renamed by hand; the download still has it.")
+        st.caption(
+            "Its model is not among the models here: it was deleted since, or comes in a few seconds. The download "
+            "has it in any case."
+        )
     for model in made:
         with st.container(horizontal=True):
             link("models", f"Model {model.name}", icon=":material/category:", query={"model": model.name})
