@@ -11,7 +11,7 @@ folder=${1:?usage: start.sh FOLDER [NODES [GPUS]]}
 nodes=${2:-1}
 gpus=${3:-2}
 # More cores than the machine has, so that it is the GPUs that run out; nothing is bound to a core.
-cpus=${DNALM_SLURM_TEST_CPUS:-16}
+cpus=16
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -98,8 +98,8 @@ SchedulerParameters=bf_interval=1,sched_min_interval=100000,batch_sched_delay=0
 SlurmdParameters=config_overrides
 ReturnToService=2
 GresTypes=gpu
-KillWait=${DNALM_SLURM_TEST_KILL_WAIT:-5}
-MinJobAge=${DNALM_SLURM_TEST_MIN_JOB_AGE:-300}
+KillWait=5
+MinJobAge=300
 SlurmctldTimeout=30
 SlurmdTimeout=30
 MailProg=/bin/true

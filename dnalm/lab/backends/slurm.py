@@ -7,11 +7,13 @@ not know any more, and whose run folder has no record of its end, the worker que
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dnalm.errors import InputError
+from dnalm.lab.backends import BackendAwayError
 from dnalm.lab.backends.local import run_command
 from dnalm.lab.backends.slurm_programs import Node, Run, SlurmJob, cancel, jobs, nodes, run_program, submit
 from dnalm.lab.backends.slurm_script import attempt_of, lay_out, name_of, options, script, site_options
@@ -19,6 +21,7 @@ from dnalm.lab.job import Job
 from dnalm.settings import settings
 
 _FRESH_S = 1.0
+_PAUSE_S = 15.0
 _PROGRAMS = ("sbatch", "squeue", "scancel", "sinfo")
 _MOST_SLOTS = 1024
 _WITH_PROCESSES = ("RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT")
@@ -55,7 +58,9 @@ class SlurmBackend:
 
     def __init__(self, command: Callable[[Job], Sequence[str]] = run_command, run: Run = run_program) -> None:
         self.command = command
-        self._run = run
+        self._program = run
+        self._silent: BackendAwayError | None = None
+        self._silent_at = 0.0
         self._seen: list[SlurmJob] = []
         self._seen_at = -_FRESH_S
 
@@ -68,7 +73,7 @@ class SlurmBackend:
             InputError: Slurm's programs are not here, or DNALM_SLURM_OPTIONS is not usable.
             BackendAwayError: Slurm does not answer.
         """
-        missing = [program for program in _PROGRAMS if self._run is run_program and shutil.which(program) is None]
+        missing = [program for program in _PROGRAMS if self._program is run_program and shutil.which(program) is None]
         if missing:
             raise InputError(
                 f"DNALM_BACKEND=slurm needs Slurm's programs, and there is no {missing[0]} on the PATH: install "
@@ -148,6 +153,17 @@ class SlurmBackend:
             cancel(self._run, found, "--batch", "--signal=KILL")
         cancel(self._run, found)
         self._forget()
+
+    def _run(self, argv: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
+        """Call a program; one that did not come back is not called again for each of many jobs."""
+        if self._silent and time.monotonic() - self._silent_at < _PAUSE_S:
+            raise BackendAwayError(str(self._silent))
+        self._silent = None
+        try:
+            return self._program(argv, text)
+        except BackendAwayError as error:
+            self._silent, self._silent_at = error, time.monotonic()
+            raise
 
     def _look(self, handle: str) -> SlurmJob | None:
         """The job as Slurm has it; one question serves all jobs for a second, but its `no` is never an old one."""
