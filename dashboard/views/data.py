@@ -14,7 +14,7 @@ SENTENCES = {
     "files": "Genomes, annotations and published sequences that dnalm can bring here, each checked against its "
     "checksum. Genomes are for pre-training; the rest is what labelled sets are made of.",
     "upload": "Bring sequences whose labels you know: a table, or two FASTA files, one for each label. A genome "
-    "without labels is welcome too, to be scanned.",
+    "without labels is welcome too, to be scanned or pre-trained on.",
 }
 
 

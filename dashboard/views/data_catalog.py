@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import background, sets
+from dashboard.links import link
 from dashboard.views import data_parts
 from dnalm.datasets import catalog
 from dnalm.datasets.catalog import Entry
@@ -116,7 +117,7 @@ def _details(user: User, entry: Entry) -> None:
     if used:
         st.write("Labelled sets made of it:")
         for recipe in used:
-            data_parts.link(recipe.title, "data", icon=":material/table_view:", dataset=recipe.name)
+            link("data", recipe.title, icon=":material/table_view:", query={"dataset": recipe.name})
     st.code(f"dnalm data fetch {entry.name}", language="bash")
 
 
@@ -124,7 +125,7 @@ def _fetch_or_use(user: User, entry: Entry, here: bool) -> None:
     if here:
         st.success("This file is here.", icon=":material/check_circle:")
         if entry.kind == "genome":
-            data_parts.link("Pre-train on it", "pre-train", icon=":material/model_training:", genomes=entry.name)
+            link("pre-train", "Pre-train on it", icon=":material/model_training:", query={"genomes": entry.name})
     elif entry.addresses:
         st.button(
             f"Fetch it ({data_parts.size(entry.bytes)})",

@@ -9,18 +9,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from dashboard import background
 from dashboard.background import Task, TaskState
-
-# Other pages by what they do; a page that this installation does not have gets no link.
-PAGES = {
-    "fine-tune": "views/fine_tune.py",
-    "pre-train": "views/pre_train.py",
-    "long-sequences": "views/long_sequences.py",
-    "data": "views/data.py",
-}
 
 
 def remember(parameter: str, *, default: str = "", clears: Sequence[str] = ()) -> None:
@@ -60,14 +51,6 @@ def number(parameter: str, default: float, low: float, high: float) -> float:
     except ValueError:
         return default
     return value if low <= value <= high else default
-
-
-def link(label: str, page: str, *, icon: str, **query: str) -> None:
-    """A link to another page that carries the state along."""
-    try:
-        st.page_link(PAGES[page], label=label, icon=icon, query_params=query)
-    except StreamlitAPIException:
-        return
 
 
 def go_to(**query: str) -> None:

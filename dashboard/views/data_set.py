@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import background, sets
+from dashboard.links import link
 from dashboard.sets import Opened
 from dashboard.views import data_audit, data_parts
 from dnalm.datasets.recipes import Recipe, dataset_id, of_id
@@ -35,7 +36,7 @@ def show(user: User, name: str) -> None:
         except DnalmError as error:
             problem = str(error)
     st.title("What does this set teach, and what could mislead?")
-    data_parts.link("All sets", "data", icon=":material/arrow_back:")
+    link("data", "All sets", icon=":material/arrow_back:")
     if problem:
         st.error(problem, icon=":material/error:")
     elif opened is not None:
@@ -58,7 +59,7 @@ def _not_there(name: str) -> None:
         icon=":material/warning:",
     )
     with st.container(horizontal=True):
-        data_parts.link("Your own files", "data", icon=":material/upload:", show="upload")
+        link("data", "Your own files", icon=":material/upload:", query={"show": "upload"})
 
 
 def _to_be_made(user: User, name: str) -> None:
@@ -140,11 +141,11 @@ def _opened(user: User, name: str, opened: Opened) -> None:
 
 def _next_steps(user: User, name: str, opened: Opened) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        data_parts.link("Fine-tune on it", "fine-tune", icon=":material/model_training:", dataset=name)
+        link("fine-tune", "Fine-tune on it", icon=":material/model_training:", query={"dataset": name})
         if meant := of_id(name):
             other = "random" if meant[1] == "grouped" else "grouped"
             twin = dataset_id(meant[0].name, seed=meant[2], split=other)
-            data_parts.link(f"The same, {other} split", "data", icon=":material/call_split:", dataset=twin)
+            link("data", f"The same, {other} split", icon=":material/call_split:", query={"dataset": twin})
         elif opened.entry.owner == user.id:
             words = "Let only me see it" if opened.entry.shared else "Share it with the lab"
             icon = ":material/lock:" if opened.entry.shared else ":material/group:"

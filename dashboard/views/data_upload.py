@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import background, labelled_uploads, sets, uploads
 from dashboard.labelled_uploads import LARGEST_FILE, LabelledUpload, Preview
+from dashboard.links import link
 from dashboard.views import data_parts
 from dashboard.views.data_set import SPLIT_HELP, SPLITS
 from dnalm.datasets.files import check_name
@@ -267,11 +268,11 @@ def _unlabelled(upload: LabelledUpload) -> None:
     st.subheader(f"{upload.name} is {KIND_NAMES[upload.kind]}, which has no labels", anchor=False)
     st.write(
         "To make a labelled set, upload it together with a second file, one for each label. As it is, it can be "
-        "scanned with a model."
+        "scanned with a model, or pre-trained on."
     )
     _preview(shown)
     st.button(
-        "Keep it as a sequence to scan",
+        "Keep it as a sequence",
         key="data_keep",
         icon=":material/save:",
         on_click=_keep_sequence,
@@ -281,7 +282,9 @@ def _unlabelled(upload: LabelledUpload) -> None:
         st.error(refused, icon=":material/error:")
     if key := st.query_params.get("kept"):
         st.success("It is kept; everyone who uses this page can choose it now.", icon=":material/check_circle:")
-        data_parts.link("Scan it", "long-sequences", icon=":material/monitoring:", sequence=key)
+        with st.container(horizontal=True):
+            link("long-sequences", "Scan it", icon=":material/monitoring:", query={"sequence": key})
+            link("pre-train", "Pre-train on it", icon=":material/model_training:", query={"genomes": key})
 
 
 def _keep_sequence(upload: LabelledUpload) -> None:
