@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dnalm.lab.database import Database, database
@@ -75,11 +75,14 @@ def claim(worker_id: str, *, db: Database | None = None) -> Job | None:
     with db.session() as session:
         lock_queue(session)  # from here on this worker alone decides
         free = _free(session, worker)
-        for row in _in_order(session):
-            if not worker.slots or row.devices <= len(free):
-                return _begin(session, row, worker, free[: row.devices])
-            if row.devices <= len(worker.slots) and row.held_by in (None, worker_id):
-                row.held_by = worker_id
+        for job_id, devices, held_by in _in_order(session):
+            if not worker.slots or devices <= len(free):
+                row = _locked(session, job_id, JobState.QUEUED)
+                if row is not None:  # else a person cancelled it this moment
+                    return _begin(session, row, worker, free[:devices])
+            elif devices <= len(worker.slots) and held_by in (None, worker_id):
+                still = (JobRow.id == job_id, JobRow.state == JobState.QUEUED)
+                session.execute(update(JobRow).where(*still).values(held_by=worker_id))
                 return None
     return None
 
@@ -90,8 +93,8 @@ def _free(session: Session, worker: WorkerRow) -> list[str]:
     return [slot for slot in worker.slots if slot not in taken]
 
 
-def _in_order(session: Session) -> Sequence[JobRow]:
-    """The queued jobs, the next one first."""
+def _in_order(session: Session) -> Sequence[Row[tuple[str, int, str | None]]]:
+    """The queued jobs, the next one first: id, devices, and who keeps a place for it."""
     busy = (
         select(JobRow.owner_id, func.count().label("jobs"))
         .where(JobRow.state == JobState.RUNNING)
@@ -106,14 +109,13 @@ def _in_order(session: Session) -> Sequence[JobRow]:
         JobRow.ticket,
     )
     queued = (
-        select(JobRow)
+        select(JobRow.id, JobRow.devices, JobRow.held_by)
         .join(UserRow, UserRow.id == JobRow.owner_id)
         .outerjoin(busy, busy.c.owner_id == JobRow.owner_id)
         .where(JobRow.state == JobState.QUEUED)
         .order_by(*order)
-        .with_for_update(of=JobRow)
     )
-    return session.scalars(queued).all()
+    return session.execute(queued).all()
 
 
 def _begin(session: Session, row: JobRow, worker: WorkerRow, slots: Sequence[str]) -> Job:
@@ -236,7 +238,13 @@ def leases(*, db: Database | None = None) -> list[Lease]:
 
 def _mine(session: Session, job_id: str, worker_id: str) -> JobRow | None:
     """The job's row, locked, where this worker runs it."""
-    wanted = select(JobRow).where(JobRow.id == job_id, JobRow.state == JobState.RUNNING, JobRow.worker == worker_id)
+    row = _locked(session, job_id, JobState.RUNNING)
+    return row if row is not None and row.worker == worker_id else None
+
+
+def _locked(session: Session, job_id: str, state: JobState) -> JobRow | None:
+    """The job's row, which nobody else changes until the transaction ends, where it is in that state."""
+    wanted = select(JobRow).where(JobRow.id == job_id, JobRow.state == state)
     return session.scalar(wanted.with_for_update(of=JobRow))
 
 

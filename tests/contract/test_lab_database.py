@@ -40,7 +40,7 @@ def test_the_migrations_make_the_tables_of_the_models(db: Database):
 
 
 def test_many_processes_may_make_the_tables_at_once(database_url: str):
-    in_processes(MIGRATE, 5)
+    in_processes(MIGRATE, 3)
     found = Database(database_url)
     assert set(Base.metadata.tables) <= set(inspect(found.engine).get_table_names())
     with found.reading() as session:
@@ -49,7 +49,7 @@ def test_many_processes_may_make_the_tables_at_once(database_url: str):
 
 
 def test_many_processes_may_be_the_first_to_act(db: Database):
-    assert in_processes(FIRST_USE, 4) == ["local"] * 4
+    assert in_processes(FIRST_USE, 3) == ["local"] * 3
     assert [(user.id, user.role) for user in users(local_user())] == [("local", "admin")]
     assert [entry.action for entry in audit.entries(local_user())] == ["user.add"]
 
