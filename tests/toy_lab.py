@@ -59,7 +59,7 @@ class Lab:
     def config(self, **changes) -> PretrainConfig:
         """A pre-training of some seconds, with dropout, so that the random numbers count."""
         compute = {"accelerator": "cpu", "threads": 1, "devices": changes.pop("devices", 1)}
-        fields = {"steps": 1200, "lanes": 4, "tokens": 16, "validate_every": 600, "checkpoint_seconds": 0.05}
+        fields = {"steps": 400, "lanes": 4, "tokens": 16, "validate_every": 200, "checkpoint_seconds": 0.05}
         return PretrainConfig(
             genomes=[str(self.genome)],
             encoder=tiny_encoder(layers=2),

@@ -1,7 +1,8 @@
-"""`dnalm serve`: start the dashboard, say where it is, stop it cleanly."""
+"""`dnalm serve`: start the dashboard and the worker that runs its jobs, say where it is, stop both cleanly."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -11,13 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from dnalm.cli.frame import say
+from dnalm.cli.worker import GRACE_S, Grace
 from dnalm.errors import DnalmError, InputError
 
 if TYPE_CHECKING:
@@ -25,32 +27,48 @@ if TYPE_CHECKING:
 
 START_LIMIT = 120.0  # seconds; a cold disk reads torch and streamlit in well under half of this
 STOP_LIMIT = 10.0
+WATCH_SECONDS = 0.2
+_PR_SET_PDEATHSIG = 1
 
 
 def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all.")] = "127.0.0.1",
+    with_worker: Annotated[
+        bool,
+        typer.Option("--worker/--no-worker", help="Run the queue's jobs, too; else start `dnalm worker` yourself."),
+    ] = True,
+    grace: Grace = GRACE_S,
 ) -> None:
-    """Start the dashboard and print its address. Ctrl-C stops it."""
+    """Start the dashboard and a worker, and print the dashboard's address. Ctrl-C stops both.
+
+    When they are stopped, jobs write a checkpoint and go back to the queue; they go on at the next start. Where either
+    ends by itself, the other is stopped, too, and this command fails.
+    """
     script = _dashboard()
     _check_free(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     if host not in ("127.0.0.1", "::1", "localhost"):
         say(f"listening on {host}: everyone who can reach this machine's port {port} can use the dashboard")
+    children: dict[str, subprocess.Popen[bytes]] = {}
     with _stopped_by_signals():
-        child = _start(script, host, port)
         try:
-            _wait_until_ready(child, url)
+            children["dashboard"] = _start(_command(script, host, port), script.parent.parent)
+            if with_worker:
+                arguments = [sys.executable, "-m", "dnalm", "worker", "--grace", str(grace)]
+                children["worker"] = _start(arguments, script.parent.parent)
+            _wait_until_ready(children["dashboard"], url)
             typer.echo(f"The dashboard is at {url} (Ctrl-C stops it)")
-            status = child.wait()
+            name = _first_to_end(children)
         except KeyboardInterrupt:
-            _stop(child)
+            _stop(children, grace)
             say("the dashboard has stopped")
             return
         finally:
-            _stop(child)
-    raise DnalmError(f"the dashboard ended by itself with exit status {status}; what it said stands above")
+            _stop(children, grace)
+    status = children[name].returncode
+    raise DnalmError(f"the {name} ended by itself with exit status {status}; what it said stands above")
 
 
 def _dashboard() -> Path:
@@ -98,14 +116,20 @@ def _command(script: Path, host: str, port: int) -> list[str]:
     ]
 
 
-def _start(script: Path, host: str, port: int) -> subprocess.Popen[bytes]:
-    """Start the server in a session of its own: Ctrl-C comes to us alone, and we stop it in good order."""
+def _start(command: list[str], root: Path) -> subprocess.Popen[bytes]:
+    """Start a server in a session of its own: Ctrl-C comes to us alone, and we stop it in good order."""
     return subprocess.Popen(
-        _command(script, host, port),
-        env=_environment(script.parent.parent),
-        stdout=subprocess.DEVNULL,  # Streamlit's own greeting; its warnings and errors go to standard error
+        command,
+        env=_environment(root),
+        stdout=subprocess.DEVNULL,  # Streamlit's own greeting; warnings and errors go to standard error
         start_new_session=True,
+        preexec_fn=_stop_with_parent if sys.platform.startswith("linux") else None,
     )
+
+
+def _stop_with_parent() -> None:
+    """In a child: have the system send it SIGTERM when the process that started it is killed (Linux)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -148,13 +172,23 @@ def _wait_until_ready(child: subprocess.Popen[bytes], url: str) -> None:
     raise DnalmError(f"the dashboard did not answer on {url} within {START_LIMIT:.0f} s")
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Ask the server to stop, then insist."""
-    if child.poll() is not None:
-        return
-    child.terminate()
-    try:
-        child.wait(STOP_LIMIT)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+def _first_to_end(children: dict[str, subprocess.Popen[bytes]]) -> str:
+    """Wait until one ends by itself; its name."""
+    while True:
+        for name, child in children.items():
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(WATCH_SECONDS)
+                return name
+
+
+def _stop(children: dict[str, subprocess.Popen[bytes]], grace: float) -> None:
+    """Ask the servers to stop, all at once, then insist: the worker has to wait for its jobs' checkpoints."""
+    running = {name: child for name, child in children.items() if child.poll() is None}
+    for child in running.values():
+        child.terminate()
+    for name, child in running.items():
+        try:
+            child.wait(STOP_LIMIT if name == "dashboard" else STOP_LIMIT + grace + 5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

@@ -28,7 +28,7 @@ def test_the_job_is_killed(lab: Lab, tmp_path):
 
 def test_the_worker_is_killed(lab: Lab, tmp_path):
     """The job goes on undisturbed; the next worker takes it over and sees its end."""
-    job = lab.submit(steps=4000)
+    job = lab.submit(steps=1500)
     worker = lab.start_worker()
     lab.wait_until_trains(job)
     first, process = lab.job(job).worker, lab.first_process_of(job)
@@ -45,7 +45,7 @@ def test_the_worker_is_killed(lab: Lab, tmp_path):
 
 def test_the_job_ends_while_no_worker_looks(lab: Lab):
     """The next worker reads what it said of its end: nothing is run twice."""
-    job = lab.submit(steps=300)
+    job = lab.submit(steps=50)
     worker = lab.start_worker()
     wait_for(lambda: lab.processes_of(job), "it starts")
     kill(worker)
@@ -73,7 +73,7 @@ def test_both_are_killed(lab: Lab, tmp_path):
 @pytest.mark.parametrize("which", ["the first", "another"])
 def test_one_of_several_processes_of_a_job_is_killed(lab: Lab, which: str):
     """The others end with it: none is left behind, and none trains alongside the next attempt."""
-    job = lab.submit(devices=2, steps=4000)
+    job = lab.submit(devices=2, steps=1500)
     lab.start_worker()
     lab.wait_until_trains(job)
     before = lab.processes_of(job)

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -21,6 +22,8 @@ from dnalm.cli import app
 from dnalm.cli.frame import SentenceGroup
 from dnalm.cli.output import figure_text, format_of, plain, whole_file
 from dnalm.errors import InputError, RunError
+from dnalm.lab import queue
+from dnalm.lab.database import Database
 
 runner = CliRunner()
 DNALM = [sys.executable, "-c", "from dnalm.cli import main; main()"]
@@ -190,10 +193,13 @@ def test_no_dashboard_is_wrong_input(tmp_path: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_says_where_and_stops_cleanly(small_dashboard: Path, number: int):
+def test_serve_says_where_and_stops_the_dashboard_and_the_worker(small_dashboard: Path, tmp_path: Path, number: int):
     pytest.importorskip("streamlit")
     port = free_port()
+    database = Database(f"sqlite:///{tmp_path / 'lab.db'}")
+    database.migrate()
     environment = {**os.environ, "DNALM_SHIPPED": str(small_dashboard), "PYTHONUNBUFFERED": "1"}
+    environment |= {"DNALM_HOME": str(tmp_path), "CUDA_VISIBLE_DEVICES": "", "DNALM_DATABASE_URL": str(database.url)}
     with subprocess.Popen(
         [*DNALM, "serve", "--port", str(port)], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -205,10 +211,17 @@ def test_serve_says_where_and_stops_cleanly(small_dashboard: Path, number: int):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
                 assert answer.status == 200
+            deadline = time.monotonic() + 60
+            while not (workers := queue.workers(db=database)):
+                assert time.monotonic() < deadline, "there is no worker"
+                time.sleep(0.1)
             process.send_signal(number)
             assert process.wait(30) == 0
         finally:
             process.kill()
+    assert not psutil.pid_exists(workers[0].pid)
+    assert queue.workers(db=database) == []
+    database.dispose()
     deadline = time.monotonic() + 5
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
