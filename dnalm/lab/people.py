@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from dnalm.errors import InputError
@@ -77,17 +78,11 @@ def require_admin(user: User, what: str) -> None:
 
 def _ensure(session: Session, user_id: str, name: str, role: Role, *, actor: str) -> UserRow:
     """The person's row, made where there is none: two processes may both be the first."""
-    made = session.execute(_insert_unless_there(session, id=user_id, name=name, role=role, served=0))
-    if made.rowcount:  # type: ignore[attr-defined]
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    row = dialect.insert(UserRow).values(id=user_id, name=name, role=role, served=0)
+    if session.scalar(row.on_conflict_do_nothing(index_elements=["id"]).returning(UserRow.id)) is not None:
         audit.record(session, actor, "user.add", f"user:{user_id}", name=name, role=role)
     return session.get_one(UserRow, user_id)
-
-
-def _insert_unless_there(session: Session, **values: object):  # noqa: ANN202
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    return dialect.insert(UserRow).values(**values).on_conflict_do_nothing(index_elements=["id"])
 
 
 def _user(row: UserRow) -> User:
