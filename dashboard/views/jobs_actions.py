@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.downloads import run_address
+from dashboard.forms import filled
 from dashboard.queue_reading import reader as queue_reader
 from dashboard.views import jobs_words as words
 from dnalm.errors import InputError
@@ -117,22 +118,23 @@ def _prioritise(user: User, job: Job) -> None:
 
 def _clone(user: User, job: Job) -> None:
     """A form that holds this job's configuration; what is changed in it makes the new job."""
-    from dashboard.forms import form
-
     st.subheader(f"A new job like {job.name}", anchor=False)
     st.caption("A new job with this one's configuration but for what you change here. This one stays as it is.")
-    values = form(KINDS[job.phase], job.config, key=f"clone_{job.id}", main=MAIN[job.phase])
-    changed = differences(job.config, values)
-    st.write(f"Changed: {', '.join(f'`{name}`' for name in changed)}." if changed else "Nothing is changed yet.")
-    if st.button("Queue the clone", key="job_clone", icon=":material/add:", type="primary"):
-        made: list[Job] = []
+    kind = KINDS[job.phase]
+    bases = {"encoder": kind(**job.config).resolved_encoder().model_dump()} if job.phase == "pretrain" else {}
+    form = filled(kind, job.config, key=f"clone_{job.id}", main=MAIN[job.phase], bases=bases)
+    changed = differences(job.config, form.config.model_dump(mode="json")) if form.config else {}
+    if form.config:
+        st.write(f"Changed: {', '.join(f'`{name}`' for name in changed)}." if changed else "Nothing is changed yet.")
+    label, icon = "Queue the clone", ":material/add:"
+    if st.button(label, key="job_clone", icon=icon, type="primary", disabled=form.config is None):
         try:
-            made.append(jobs.clone(user, job.id, changed))
+            made = jobs.clone(user, job.id, changed)
         except InputError as error:
             st.error(str(error), icon=":material/error:")
             return
         queue_reader.forget()
-        st.query_params.from_dict({"job": made[0].id})
+        st.query_params.from_dict({"job": made.id})
         st.session_state["job_said"] = "Queued; this is the new job."
         st.rerun()
 

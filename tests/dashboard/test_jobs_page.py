@@ -9,12 +9,14 @@ import pytest
 import streamlit.testing.v1.local_script_runner as local_script_runner
 from streamlit.testing.v1 import AppTest
 from toy_jobs import FULL, ToyJobs, finish_run, write_progress
+from toy_models import language_model_bundle, toy_dataset
 
 from dashboard import person, queue_reading, run_reading
 from dnalm.lab import jobs, queue
 from dnalm.lab.database import database
 from dnalm.lab.jobs import JobState
 from dnalm.lab.people import add_user, local_user
+from dnalm.training.config import FinetuneConfig, TrainConfig
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
 CLOCKS: list[float] = []
@@ -263,6 +265,42 @@ class TestOneJob:
         job = lab.done("good")
         (button,) = opened(job=job.id).get("link_button")
         assert button.proto.url == f"/runs/{job.id}.zip"
+
+
+class TestCloning:
+    def test_the_form_is_made_when_it_is_wanted_and_the_changed_field_makes_a_new_job(self, lab):
+        job = lab.done("first", lanes=8)
+        page = opened(job=job.id)
+        assert "Queue the clone" not in labels(page)
+        page.button(key="job_cloning").click()
+        again(page)
+        assert parameter(page, "clone") == "1"
+        assert "Nothing is changed yet." in words(page)
+        (seed,) = [one for one in page.number_input if one.key.endswith("seed")]
+        seed.set_value(7)
+        again(page)
+        assert "Changed: `seed`." in words(page)
+        page.button(key="job_clone").click()
+        again(page)
+        assert parameter(page, "job") != job.id
+        assert "clone" not in page.query_params
+        made = jobs.find(lab.user, parameter(page, "job"))
+        assert made.config == {**job.config, "seed": 7}
+        assert made.state is JobState.QUEUED
+        assert page.title[0].value == "How is first doing?"
+
+    @pytest.mark.parametrize("phase", ["finetune", "train"])
+    def test_every_phase_has_its_form_and_starts_unchanged(self, lab, phase, tmp_path):
+        model = str(language_model_bundle(tmp_path / "toy-lm").folder)
+        dataset = str(toy_dataset(tmp_path / "boxes").folder)
+        kind = {"finetune": FinetuneConfig, "train": TrainConfig}[phase]
+        job = jobs.submit(lab.user, kind(model=model, dataset=dataset, name="taught"))
+        page = opened(job=job.id, clone="1")
+        assert not page.error
+        assert "Nothing is changed yet." in words(page)
+        page.button(key="job_clone").click()
+        again(page)
+        assert jobs.find(lab.user, parameter(page, "job")).config == job.config
 
 
 class TestComparing:
