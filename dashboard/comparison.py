@@ -17,10 +17,17 @@ class Group:
     Attributes:
         title: what those are; empty where a model does not say.
         bundles: the models.
+        digest: SHA-256 of the sequences; empty where a model does not say.
     """
 
     title: str
     bundles: tuple[Bundle, ...]
+    digest: str = ""
+
+    def hint(self, others: Sequence[Group]) -> str:
+        """What tells these sequences from others that are called the same."""
+        alike = [group for group in others if group.title == self.title]
+        return f", table {self.digest[:8]}…" if self.digest and len(alike) > 1 else ""
 
     def shared(self) -> list[str]:
         """Names of the figures that all have, in the order of the first."""
@@ -41,7 +48,7 @@ def groups(bundles: Sequence[Bundle]) -> list[Group]:
     for bundle in bundles:
         key, title = measured(bundle)
         found.setdefault(key or ("nobody knows", bundle.folder), (title, []))[1].append(bundle)
-    return [Group(title, tuple(members)) for title, members in found.values()]
+    return [Group(title, tuple(members), str(key[1]) if title else "") for key, (title, members) in found.items()]
 
 
 def measured(bundle: Bundle) -> tuple[tuple[Any, ...] | None, str]:

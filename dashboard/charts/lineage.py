@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
@@ -34,9 +35,11 @@ def lineage_figure(lineage: Lineage, look: Look, *, focus: str | None = None) ->
     """
     stages = [stage for stage in Stage if any(node.stage is stage for node in lineage.nodes)]
     column = {stage: place for place, stage in enumerate(stages)}
-    height = _rows(lineage, column)
+    routes = _routes(lineage, column)
+    height = _rows(lineage, column, routes.values())
     nodes = {node.key: node for node in lineage.nodes}
     places = {key: (column[node.stage], height[key]) for key, node in nodes.items()}
+    stops = {key: places[key] if key in places else (int(key.split(":")[1]), height[key]) for key in height}
     deepest = max(height.values(), default=0.0)
     figure = go.Figure()
     figure.update_layout(
@@ -44,7 +47,7 @@ def lineage_figure(lineage: Lineage, look: Look, *, focus: str | None = None) ->
         height=round(ROW * (deepest + 1) + 62),
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
         showlegend=False,
-        shapes=[_curve(places[parent], places[child], look) for parent, child in lineage.edges]
+        shapes=[_curve([stops[key] for key in route], look) for route in routes.values()]
         + [_box(nodes[key], place, look, focus) for key, place in places.items()],
         dragmode=False,
     )
@@ -124,26 +127,50 @@ def _box(node: Node, place: tuple[float, float], look: Look, focus: str | None) 
     }
 
 
-def _curve(start: tuple[float, float], end: tuple[float, float], look: Look) -> dict:
-    (x0, y0), (x1, y1) = start, end
-    x0, x1 = x0 + HALF_WIDTH, x1 - HALF_WIDTH
-    if x1 <= x0:  # two of one column: from box to box, around the outside
-        x1, middle = x1 + 2 * HALF_WIDTH, x0 + 0.1
+def _curve(stops: Sequence[tuple[float, float]], look: Look) -> dict:
+    """A line from the right of one box to the left of another, level where it passes a column between."""
+    (x, y), *passed, (end, bottom) = stops
+    path = f"M {x + HALF_WIDTH},{y}"
+    x += HALF_WIDTH
+    for over, height in passed:
+        middle = (x + over - HALF_WIDTH) / 2
+        path += f" C {middle},{y} {middle},{height} {over - HALF_WIDTH},{height} L {over + HALF_WIDTH},{height}"
+        x, y = over + HALF_WIDTH, height
+    if end - HALF_WIDTH < x:  # two of one column: around the outside
+        path += f" C {x + 0.1},{y} {x + 0.1},{bottom} {end + HALF_WIDTH},{bottom}"
     else:
-        middle = (x0 + x1) / 2
-    path = f"M {x0},{y0} C {middle},{y0} {middle},{y1} {x1},{y1}"
+        middle = (x + end - HALF_WIDTH) / 2
+        path += f" C {middle},{y} {middle},{bottom} {end - HALF_WIDTH},{bottom}"
     return {"type": "path", "path": path, "layer": "below", "line": {"color": look.quiet, "width": 1.5}}
 
 
-def _rows(lineage: Lineage, column: Mapping[Stage, int]) -> dict[str, float]:
-    """A row for each node: neighbours near each other, columns centred."""
+def _routes(lineage: Lineage, column: Mapping[Stage, int]) -> dict[tuple[str, str], list[str]]:
+    """The way of each edge: its two nodes, and a place of its own in every column that it passes between them."""
+    stage = {node.key: column[node.stage] for node in lineage.nodes}
+    return {
+        (parent, child): [
+            parent,
+            *(f"pass:{place}:{parent}>{child}" for place in range(stage[parent] + 1, stage[child])),
+            child,
+        ]
+        for parent, child in lineage.edges
+    }
+
+
+def _rows(lineage: Lineage, column: Mapping[Stage, int], routes: Iterable[list[str]]) -> dict[str, float]:
+    """A row for each node and each passing edge: neighbours near each other, columns centred."""
     columns: list[list[str]] = [[] for _ in column]
+    neighbours: dict[str, list[str]] = {}
     for node in lineage.nodes:
         columns[column[node.stage]].append(node.key)
-    neighbours: dict[str, list[str]] = {node.key: [] for node in lineage.nodes}
-    for parent, child in lineage.edges:
-        neighbours[parent].append(child)
-        neighbours[child].append(parent)
+        neighbours[node.key] = []
+    for route in routes:
+        for key in route[1:-1]:
+            columns[int(key.split(":")[1])].append(key)
+            neighbours[key] = []
+        for above, below in pairwise(route):
+            neighbours[above].append(below)
+            neighbours[below].append(above)
     tallest = max(map(len, columns), default=0)
     rows: dict[str, float] = {}
 

@@ -31,7 +31,7 @@ from dnalm.settings import settings
 LARGEST_UPLOAD = 600
 """Megabytes of an archive: the published size has about 130."""
 PAGE = 25
-WIDTHS = (0.9, 3.4, 3.4, 1.7)
+WIDTHS = (0.7, 3.4, 3.4, 2.0)
 
 
 def show(user: User) -> None:
@@ -52,7 +52,8 @@ def show(user: User) -> None:
     lineage_picture(index.lineage(user))
     shown = _chosen(found)
     _rows(user, shown)
-    models_compare.show([model for model in found if model.name in ticked()])
+    by_name = {model.name: model for model in found}
+    models_compare.show([by_name[name] for name in dict.fromkeys(ticked()) if name in by_name])
     _import(user)
     st.subheader("At the shell", anchor=False)
     st.code("dnalm models list\ndnalm models show NAME\ndnalm models import FILE.zip", language="bash")
@@ -98,14 +99,17 @@ def _chosen(found: Sequence[IndexedModel]) -> list[IndexedModel]:
 def _rows(user: User, models: Sequence[IndexedModel]) -> None:
     """A row a model."""
     names = ticked()
+    for column, heading in zip(st.columns(WIDTHS), ("Compare", "Model", "How good", "What and whose"), strict=True):
+        column.caption(heading)
     for model in models:
         with st.container(border=True):
             tick, what, figures, facts = st.columns(WIDTHS, vertical_alignment="center")
             key = f"models_tick_{model.id}"
             if st.session_state.get(key) != (model.name in names):
                 st.session_state[key] = model.name in names
-            tick.checkbox("Compare", key=key, on_change=_tick, args=(model.name, key), help=f"Compare {model.name}")
-            with what:
+            label = f"Compare {model.name}"
+            tick.checkbox(label, key=key, on_change=_tick, args=(model.name, key), label_visibility="collapsed")
+            with what, st.container(gap=None):
                 st.button(
                     plain(model.name),
                     key=f"models_open_{model.id}",

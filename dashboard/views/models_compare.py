@@ -48,7 +48,10 @@ def _differences(found: Sequence[Group]) -> None:
         return
     lines = [
         f"- {plain(', '.join(bundle.folder.name for bundle in group.bundles))}: "
-        + (plain(group.title) or "their files do not say on which sequences, so nothing can be held against them")
+        + (
+            plain(group.title + group.hint(found))
+            or "their files do not say on which sequences, so nothing can be held against them"
+        )
         for group in found
     ]
     pairs = any(len(group.bundles) > 1 for group in found)

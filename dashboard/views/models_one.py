@@ -92,7 +92,7 @@ def _figures(bundle: Bundle) -> None:
         }
         for figure in found
     ]
-    with st.expander(f"All {len(rows)} figures", icon=":material/table:"):
+    with st.expander("All figures", icon=":material/table:"):
         st.dataframe(rows, hide_index=True, alt=f"All figures of {bundle.folder.name} with their 95 % intervals")
 
 
@@ -132,9 +132,7 @@ def _archive(user: User, model: IndexedModel) -> bytes:
 def _manage(user: User, model: IndexedModel) -> None:
     """What its owner may change."""
     if model.shipped:
-        st.caption(
-            "It comes with dnalm and cannot be changed; export it, and import it under another name."
-        )
+        st.caption("It comes with dnalm and cannot be changed; export it, and import it under another name.")
         return
     if not user.is_admin and model.owner != user.id:
         st.caption(plain(f"It is {model.owner_name}'s: only they or an admin may change it."))

@@ -75,8 +75,9 @@ def plain(text: str) -> str:
 
 
 def card_text(card: str) -> str:
-    """A model's card for this page: its pictures become links, so that looking at it asks no other server."""
-    return card.replace("![", "\\![")
+    """A model's card without its title; its pictures become links, so that looking at it asks no other server."""
+    title, _, rest = card.lstrip().partition("\n")
+    return (rest if title.startswith("# ") else card).strip().replace("![", "\\![")
 
 
 def size_text(count: int) -> str:
