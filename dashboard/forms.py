@@ -42,6 +42,7 @@ class _Drawing:
     bases: Mapping[str, Mapping[str, Any]]
     address: bool
     skip: Collection[str]
+    always: Collection[str]
     found: dict[str, Any] = field(default_factory=dict)
     slots: dict[str, Any] = field(default_factory=dict)
 
@@ -68,6 +69,8 @@ def filled(
     choices: Mapping[str, Mapping[str, str]] | None = None,
     bases: Mapping[str, Mapping[str, Any]] | None = None,
     address: bool = False,
+    always: Collection[str] = (),
+    between: Callable[[dict[str, Any]], None] | None = None,
 ) -> Filled[Config]:
     """Draw a form, check what it holds, and say at each field what is wrong with it.
 
@@ -82,16 +85,20 @@ def filled(
             stays none until one of them differs.
         address: whether the page's address is the state: inputs follow `values` and write what differs from the
             defaults into the address.
+        always: models within the model that may be none, but not on this form.
+        between: draws what stands between the main inputs and the others; it gets the main ones' values by field.
     """
     bases = bases or {}
     defaults = merged(blank(kind), bases)
     now = merged(blank(kind), values)
-    drawing = _Drawing(key, now, defaults, choices or {}, bases, address, set(skip) | set(main))
+    drawing = _Drawing(key, now, defaults, choices or {}, bases, address, set(skip) | set(main), always)
     for first in range(0, len(main), _COLUMNS):
         row = list(main[first : first + _COLUMNS])
         for column, path in zip(st.columns(len(row)), row, strict=True):
             with column:
                 _input(drawing, _leaf_at(kind, path))
+    if between:
+        between(dict(drawing.found))
     known_wrong = _problems(kind, now)
     folded = any(place and place not in main for place in known_wrong)
     with st.expander("Advanced settings", icon=":material/tune:", expanded=folded, key=f"{key}:advanced"):
@@ -166,7 +173,8 @@ def _group(drawing: _Drawing, kind: type[BaseModel], prefix: str) -> None:
         if model is None or path in drawing.skip:
             continue
         st.markdown(f"**{words(path)}**" + (f": {info.description}" if info.description else ""))
-        if optional and path not in drawing.bases and not _wanted(drawing, path, model):
+        always = path in drawing.bases or path in drawing.always
+        if optional and not always and not _wanted(drawing, path, model):
             continue
         _group(drawing, model, f"{path}.")
 
@@ -240,7 +248,9 @@ def _remember(key: str, path: str, read: Callable[[Any], Any], kind: str, defaul
     """Write a widget's value into the address; its default leaves the address."""
     held = st.session_state[key]
     value = read(held) if held is not None or kind in ("whole", "number", "choice") else None
-    if value in (None, "", []) or value == default:
+    if kind == "list" and not value and not default:
+        st.query_params[path] = ""  # emptied, which is not the same as never given
+    elif value in (None, "", []) or value == default:
         st.query_params.pop(path, None)
     else:
         st.query_params[path] = to_address(value)

@@ -15,6 +15,8 @@ st.set_page_config(page_title="dnalm", page_icon=str(Path(__file__).with_name("i
 
 HOME = st.Page("views/home.py", title="Home", icon=":material/home:", default=True)
 DATA = st.Page("views/data.py", title="Data", icon=":material/database:", url_path="data")
+PRE_TRAIN = st.Page("views/pre_train.py", title="Pre-train", icon=":material/model_training:", url_path="pre-train")
+FINE_TUNE = st.Page("views/fine_tune.py", title="Fine-tune", icon=":material/tune:", url_path="fine-tune")
 JOBS = st.Page("views/jobs.py", title="Jobs", icon=":material/list_alt:", url_path="jobs")
 MODELS = st.Page("views/models.py", title="Models", icon=":material/category:", url_path="models")
 LONG_SEQUENCES = st.Page(
@@ -28,4 +30,6 @@ LONG_SEQUENCES = st.Page(
 st.html("<style>.stMainBlockContainer{padding-top:4rem}</style>")
 
 # On top: the pictures want the width that a sidebar takes.
-st.navigation({"": [HOME, DATA], "Train": [JOBS, MODELS], "Scan": [LONG_SEQUENCES]}, position="top").run()
+st.navigation(
+    {"": [HOME, DATA], "Train": [PRE_TRAIN, FINE_TUNE, JOBS, MODELS], "Scan": [LONG_SEQUENCES]}, position="top"
+).run()
