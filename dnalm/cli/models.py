@@ -1,4 +1,4 @@
-"""`dnalm models`: the models there are, what their cards say, and how they travel."""
+"""`dnalm models`: the models there are, what their cards say, how they travel, change their name and go."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from dnalm.cli.frame import Json, examples, say
 from dnalm.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from dnalm.lab.people import User
     from dnalm.model.bundle import Bundle
 
 app = typer.Typer(
-    help="List, show, export and import models.",
+    help="List, show, rename, delete, export and import models.",
     no_args_is_help=True,
     epilog=examples("dnalm models list", "dnalm models show ecoli-lm"),
 )
@@ -82,6 +83,46 @@ def import_model(
         print_json({"model": bundle.folder.name, "folder": bundle.folder})
     else:
         typer.echo(bundle.folder)
+
+
+@app.command("rename", epilog=examples("dnalm models rename pretrain-20260301-101500 our-strain-lm"))
+def rename(
+    model: Model, name: Annotated[str, typer.Argument(help="The name it gets.", metavar="NAME")], as_json: Json = False
+) -> None:
+    """Give a model of this installation another name; what came from it still knows it."""
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    renamed = index.rename_model(user, _own(user, model), name)
+    if as_json:
+        print_json({"model": renamed.name, "folder": renamed.folder})
+    else:
+        typer.echo(renamed.folder)
+
+
+@app.command("delete", epilog=examples("dnalm models delete my-lm"))
+def delete(model: Model, as_json: Json = False) -> None:
+    """Delete a model of this installation, unless others came from it or a job is about to use it.
+
+    The run that made it keeps its own copy.
+    """
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    index.delete_model(user, _own(user, model))
+    if as_json:
+        print_json({"deleted": model})
+    else:
+        say(f"deleted {model}")
+
+
+def _own(user: User, name: str) -> str:
+    """The id of a model by its whole name: what is to be changed or deleted is not guessed."""
+    from dnalm.lab import index
+
+    return index.model(user, name).id
 
 
 def _brief(bundle: Bundle) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""`dnalm models` at the shell: names, deleting, and what refuses to go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from toy_family import family, finished_run
+from typer.testing import CliRunner
+
+from dnalm.cli import app
+from dnalm.lab.database import database
+
+
+@pytest.fixture(autouse=True)
+def own_database(home: Path):
+    database.cache_clear()
+    yield
+    if database.cache_info().currsize:
+        database().dispose()
+    database.cache_clear()
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def names() -> set[str]:
+    return {one["name"] for one in json.loads(run("models", "list", "--json").stdout)["models"]}
+
+
+def test_a_model_is_renamed_and_deleted(home: Path):
+    family(home / "models")
+    result = run("models", "rename", "caller", "promoters-v2", "--json")
+    assert json.loads(result.stdout) == {"model": "promoters-v2", "folder": str(home / "models" / "promoters-v2")}
+    assert {"promoters-v2", "lm", "tuned"} <= names()
+    assert run("models", "delete", "promoters-v2").exit_code == 0
+    assert "promoters-v2" not in names()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("lm", "made from it are caller, other-caller, tuned"),
+        ("ecoli-lm", "ecoli-lm comes with dnalm"),
+        ("nowhere", "no model 'nowhere'"),
+        ("call", "no model 'call'"),
+    ],
+)
+def test_what_cannot_be_deleted_is_said_and_stays(home: Path, name: str, sentence: str):
+    family(home / "models")
+    before = names()
+    result = run("models", "delete", name)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert names() == before
+
+
+def test_reindex_counts_and_gives_finished_runs_models_their_names(home: Path):
+    finished_run(home, "pretrain-1", name="from-a-run")
+    counted = json.loads(run("lab", "reindex", "--json").stdout)
+    assert (counted["models"], counted["runs"], counted["came"]) == (1, 1, ["from-a-run"])
+    assert "from-a-run" in names()
