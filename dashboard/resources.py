@@ -245,6 +245,8 @@ def _folders() -> list[Path]:
 def warm_up() -> None:
     """Load what the first page will ask for; what fails here will be said on the page itself."""
     import_module("dashboard.charts.track")
+    import_module("dashboard.launching")
+    import_module("dnalm.training.estimate")
     features = import_module("dashboard.features")
     try:
         for bundle in classifiers()[:1]:

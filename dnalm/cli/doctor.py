@@ -33,6 +33,7 @@ def examine() -> dict[str, Any]:
         One entry a subject; sizes in GiB, None where something is absent.
     """
     from dnalm.settings import settings
+    from dnalm.training.estimate import preset_lines
 
     here = settings()
     return {
@@ -49,6 +50,7 @@ def examine() -> dict[str, Any]:
         "streamlit": _version("streamlit"),
         "pyrodigal": _version("pyrodigal"),
         "models": _models(),
+        **{f"preset_{name}": line for name, line in preset_lines().items()},
     }
 
 

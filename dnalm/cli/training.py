@@ -31,6 +31,7 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Any field: FIELD=V
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 Devices = Annotated[int | None, typer.Option(min=1, help="GPUs, or processes, that train together.")]
 Threads = Annotated[int | None, typer.Option(min=0, help="Processor threads.")]
+EstimateOnly = Annotated[bool, typer.Option("--estimate", help="Say what it will take, and start nothing.")]
 Minutes = Annotated[float | None, typer.Option(help="Wall-clock budget of pre-training.")]
 Preset = Annotated[str | None, typer.Option(help="small: two cores; seed: the published size, for GPUs.")]
 
@@ -58,6 +59,7 @@ def pretrain(
     device: Device = None,
     devices: Devices = None,
     threads: Threads = None,
+    estimate: EstimateOnly = False,
     as_json: Json = False,
 ) -> None:
     """Phase 1: train a language model on genomes. Prints the run folder."""
@@ -69,7 +71,7 @@ def pretrain(
         **{"exclude_matches": exclude_matches, "both_strands": both_strands},
         **_common(name, seed, device, devices, threads),
     }
-    _start(build(PretrainConfig, options, config, sets or ()), home, as_json)
+    _start(build(PretrainConfig, options, config, sets or ()), home, as_json, estimate)
 
 
 def finetune(
@@ -84,6 +86,7 @@ def finetune(
     device: Device = None,
     devices: Devices = None,
     threads: Threads = None,
+    estimate: EstimateOnly = False,
     as_json: Json = False,
 ) -> None:
     """Phase 2: go on training a language model with the training sequences of a task. Prints the run folder."""
@@ -93,7 +96,7 @@ def finetune(
         **{"model": model, "dataset": dataset, "epochs": epochs},
         **_common(name, seed, device, devices, threads),
     }
-    _start(build(FinetuneConfig, options, config, sets or ()), home, as_json)
+    _start(build(FinetuneConfig, options, config, sets or ()), home, as_json, estimate)
 
 
 def train(
@@ -118,6 +121,7 @@ def train(
     device: Device = None,
     devices: Devices = None,
     threads: Threads = None,
+    estimate: EstimateOnly = False,
     as_json: Json = False,
 ) -> None:
     """Phase 3: train a classifier on a language model's encoder. Without --model, all three phases.
@@ -141,7 +145,7 @@ def train(
             f"pretrain.{field}": value for field, value in _common(None, seed, device, devices, threads).items()
         }
         options["finetune_epochs"] = THREE_PHASE_EPOCHS if finetune_epochs is None else finetune_epochs
-    _start(build(TrainConfig, options, config, sets or ()), home, as_json)
+    _start(build(TrainConfig, options, config, sets or ()), home, as_json, estimate)
 
 
 def _genomes_of(dataset: str | None) -> list[str] | None:
@@ -161,8 +165,8 @@ def _common(
     return {"name": name, "seed": seed, **compute}
 
 
-def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
-    """Make the run folder, then run it."""
+def _start(config: RunConfig, home: Path | None, as_json: bool, estimate: bool) -> None:
+    """Make the run folder, then run it; or only say what it will take."""
     from dnalm.cli.running import execute
     from dnalm.settings import settings
     from dnalm.training.launch import check_sources, make_run_folder
@@ -171,6 +175,11 @@ def _start(config: RunConfig, home: Path | None, as_json: bool) -> None:
         # Processes that this one starts are to find the same place.
         os.environ["DNALM_HOME"] = str(home.resolve())
         settings.cache_clear()
+    if estimate:
+        from dnalm.cli.estimate import print_estimate
+
+        print_estimate(config, as_json)
+        return
     check_sources(config)
     folder = make_run_folder(config).path
     say(f"run folder {folder}")
