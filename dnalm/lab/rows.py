@@ -121,7 +121,7 @@ def put(
         whose, seen = (owner, shared) if owner else _maker(session, kind, folder, facts)
         new = {"id": secrets.token_hex(8), "owner_id": whose, "shared": seen, "description": "", "extra": {}}
         values = {**new, "folder": key, "name": facts.name, "created": facts.created}
-        if session.execute(_insert_unless_there(session, kind.table, values)).rowcount:  # type: ignore[attr-defined]
+        if session.scalar(_insert_unless_there(session, kind.table, values)) is not None:
             audit.record(session, owner or "dnalm", f"{kind.name}.found", f"{kind.name}:{new['id']}", name=facts.name)
         row = session.scalars(select(kind.table).where(kind.table.folder == key)).one()
     row.folder = key
@@ -171,7 +171,7 @@ def _insert_unless_there(session: Session, table: type[Any], values: dict[str, A
     from sqlalchemy.dialects import postgresql, sqlite
 
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).values(**values).on_conflict_do_nothing(index_elements=["folder"])
+    return dialect.insert(table).values(**values).on_conflict_do_nothing(index_elements=["folder"]).returning(table.id)
 
 
 def may_see(user: User, row: Row) -> bool:
