@@ -1,7 +1,8 @@
 """`python -m benchmarks.results`: measure what `docs/results.md` shows, and write it.
 
 Every unit of work is kept in `$DNALM_HOME/results` as soon as it is done, so a run that was stopped goes on where it
-was. The figures go to `data/results/`, the page to `docs/results.md`.
+was. The figures go to `data/results/`, the page to `docs/results.md`. What the lab's services reach is measured by
+commands of their own (`python -m benchmarks.queue`) and shown on the same page.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dnalm.evaluation.results.gather import gather, read_results
 from dnalm.evaluation.results.models import find_models
 from dnalm.evaluation.results.page import render
 from dnalm.evaluation.results.run import can_run, is_done, run
+from dnalm.evaluation.results.services import read_services
 from dnalm.evaluation.results.tasks import TASKS, Task, in_order
 from dnalm.evaluation.results.units import Store, Unit
 from dnalm.files import write_whole
@@ -65,7 +67,7 @@ def write(
     documents = {name: read_results(data, task) for name, task in TASKS.items()}
     draw_curve(documents["mcc-vs-bits"], docs / "images" / "mcc-vs-bits.png")
     docs.mkdir(parents=True, exist_ok=True)
-    write_whole(docs / "results.md", render(documents))
+    write_whole(docs / "results.md", render(documents, read_services(data)))
 
 
 def main(argv: list[str] | None = None) -> int:

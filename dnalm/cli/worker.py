@@ -24,6 +24,10 @@ def worker(
     backend: Annotated[str | None, typer.Option(help="local or slurm; else DNALM_BACKEND.")] = None,
     grace: Grace = GRACE_S,
     tick: Annotated[float, typer.Option(min=0.01, max=60, help="Seconds between two looks at the jobs.")] = 1.0,
+    tries: Annotated[
+        int,
+        typer.Option(min=1, help="Times in a row that a job may die without a new checkpoint before it has failed."),
+    ] = 3,
     leave_jobs: Annotated[
         bool, typer.Option("--leave-jobs", help="When stopped, let jobs run on for the next worker of this machine.")
     ] = False,
@@ -43,7 +47,8 @@ def worker(
     stop = threading.Event()
     with _setting(stop):
         database()
-        supervisor = Worker(engine, rules=Rules(tick_s=tick, grace_s=grace), leave_jobs=leave_jobs, report=say)
+        rules = Rules(tick_s=tick, grace_s=grace, deaths=tries)
+        supervisor = Worker(engine, rules=rules, leave_jobs=leave_jobs, report=say)
         slots = ", ".join(supervisor.slots) or "no limit of its own"
         say(f"worker {supervisor.id} on {engine.name}: {slots}")
         supervisor.run_forever(stop)

@@ -20,6 +20,7 @@ from dnalm.evaluation.results.gather import gather
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.models import start_codon_rule
 from dnalm.evaluation.results.run import pending, run
+from dnalm.evaluation.results.services import read_services, write_service
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, in_order, rows, seeds_of, units
 from dnalm.evaluation.results.units import Store, Unit
 from dnalm.settings import PACKAGE_ROOT
@@ -312,4 +313,15 @@ def test_the_command_runs_a_task_and_writes_the_page(
 
 def test_what_is_committed_is_what_the_page_shows(command: ModuleType) -> None:
     documents = {name: gathering.read_results(command.DATA, task) for name, task in TASKS.items()}
-    assert (command.DOCS / "results.md").read_text(encoding="utf-8") == page.render(documents)
+    assert (command.DOCS / "results.md").read_text(encoding="utf-8") == page.render(
+        documents, read_services(command.DATA)
+    )
+
+
+def test_a_service_s_table_stands_on_the_page_as_it_was_kept(tmp_path: Path) -> None:
+    columns, rows = ("what", "found"), [("jobs lost", "0 of 50")]
+    write_service(tmp_path, "queue", title="The queue", note="50 jobs.", columns=columns, rows=rows, seed=3)
+    (document,) = read_services(tmp_path)
+    assert document["seed"] == 3
+    text = page.render({name: {"rows": []} for name in TASKS}, [document])
+    assert "## The queue\n\n50 jobs.\n\n| what | found |\n|---|---|\n| jobs lost | 0 of 50 |\n" in text

@@ -8,6 +8,7 @@ from typing import Any
 from dnalm.evaluation import published
 from dnalm.evaluation.networks import RANDOM
 from dnalm.evaluation.results.models import is_network
+from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows, seeds_of
 
 Document = Mapping[str, Any]
@@ -57,14 +58,20 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
 
 
-def render(documents: Mapping[str, Document]) -> str:
-    """The page, from each task's rows as kept: the same for everyone, whatever models and data they have."""
+def render(documents: Mapping[str, Document], services: Iterable[Document] = ()) -> str:
+    """The page, from each task's rows as kept: the same for everyone, whatever models and data they have.
+
+    Args:
+        documents: the tasks' rows, by the task's name.
+        services: what was measured of the lab's services.
+    """
     parts = [_HEAD]
     for task in TASKS.values():
         document = documents[task.name]
         body = {"bits": _bits, "curve": _curve, "few": _few}.get(task.kind, _classifiers)
         intro = [f"## {task.title}", *([task.note] if task.note else [])]
         parts += [*intro, *body(task, document)]
+    parts += render_services(services)
     parts += ["## What this was measured on", *_provenance(documents)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
