@@ -21,8 +21,12 @@ class Checked(BaseModel):
 class EncoderConfig(Checked):
     """An AWD-LSTM over k-mers (Merity et al. 2017, arXiv:1708.02182)."""
 
-    k: int = Field(5, ge=1, le=8, description="bases in a k-mer")
-    stride: int = Field(2, ge=1, le=64, description="bases from one k-mer to the next")
+    k: int = Field(
+        4, ge=1, le=8, title="k-mer length k", description="bases in a k-mer", json_schema_extra={"unit": "bases"}
+    )
+    stride: int = Field(
+        3, ge=1, le=64, description="bases from one k-mer to the next", json_schema_extra={"unit": "bases"}
+    )
     embedding: int = Field(64, ge=1, le=4096, description="width of a k-mer's vector")
     hidden: int = Field(256, ge=1, le=8192, description="width of each LSTM layer's state")
     layers: int = Field(1, ge=1, le=8, description="LSTM layers")

@@ -155,11 +155,11 @@ def test_a_required_field_left_empty_is_named():
 def test_sizes_like_the_presets_stay_the_presets():
     base = PRESETS["small"].model_dump()
     app = drawn(PretrainConfig, LEAST[PretrainConfig], main=["encoder.k"], bases={"encoder": base})
-    assert app.number_input(key="f:encoder.k").value == 5
+    assert app.number_input(key="f:encoder.k").value == 4
     assert filled(app).config.encoder is None
-    app.number_input(key="f:encoder.k").set_value(4).run()
-    assert filled(app).config.encoder == PRESETS["small"].model_copy(update={"k": 4})
     app.number_input(key="f:encoder.k").set_value(5).run()
+    assert filled(app).config.encoder == PRESETS["small"].model_copy(update={"k": 5})
+    app.number_input(key="f:encoder.k").set_value(4).run()
     assert filled(app).config.encoder is None
 
 

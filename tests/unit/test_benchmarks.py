@@ -93,11 +93,11 @@ def test_training_rows_from_made_seconds() -> None:
     rows = {row.compared: row for row in training.rows_of("small", timings, tokens)}
     beside = rows["tokens/s beside fastai, the same softmax over all k-mers"]
     assert beside.value == pytest.approx(0.95) and beside.aim == 0.95
-    assert rows["tokens/s beside fastai, our 16-way head"].value == pytest.approx(1.9)
+    assert rows["tokens/s beside fastai, our continuation head"].value == pytest.approx(1.9)
     assert rows["dnalm, vocabulary head"].value == 500
     # The peak is 1e9 operations a second, a token takes 2 million, and a thousand of them a second: 200 %.
     share = rows["share of matrix-multiply peak, continuation head"]
-    flops = training.flops_a_token(PRESETS["small"], 16)
+    flops = training.flops_a_token(PRESETS["small"], PRESETS["small"].tokenizer.continuations)
     assert share.value == pytest.approx(100 * flops * tokens / 1.0 / 1e9)
     assert share.aim == 58 and rows["share of matrix-multiply peak, vocabulary head"].aim is None
     assert rows[f"torch.mm of {training.PEAK_SIDE} x {training.PEAK_SIDE}, float32"].value == pytest.approx(1.0)

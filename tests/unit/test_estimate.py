@@ -49,9 +49,9 @@ def parameters(module) -> int:
 
 class TestParameters:
     def test_the_presets_by_hand(self):
-        # Embedding of 4^5 k-mers, pad and unk; four gates over input and state with two biases; 16 continuations.
-        small = 1026 * 64 + 4 * 256 * (64 + 256 + 2) + 256 * 16 + 16
-        assert language_model_parameters(PRESETS["small"], "continuation") == small == 399_504
+        # Embedding of 4^4 k-mers, pad and unk; four gates over input and state with two biases; 64 continuations.
+        small = 258 * 64 + 4 * 256 * (64 + 256 + 2) + 256 * 64 + 64
+        assert language_model_parameters(PRESETS["small"], "continuation") == small == 362_688
         # Three layers, the last as wide as the embedding, whose weights the softmax shares; its bias alone is new.
         layers = 4 * 1150 * (400 + 1150 + 2) + 4 * 1150 * (1150 + 1150 + 2) + 4 * 400 * (1150 + 400 + 2)
         seed = 1026 * 400 + layers + 1026
