@@ -94,14 +94,15 @@ def follow(task: Task) -> None:
 def _progress(task: Task) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         waited = f"{task.seconds:.0f} s"
+        doing = task.step if task.title in task.step else f"{task.title}: {task.step}"
         if task.state == TaskState.WAITING:
             st.progress(0.0, text=f"{task.title}: waits its turn, {waited} so far")
         elif task.total:
             share = min(task.done / task.total, 1.0)
             megabytes = f"{task.done / 1e6:.1f} of {task.total / 1e6:.1f} MB"
-            st.progress(share, text=f"{task.title}: {task.step}, {megabytes}, {waited}")
+            st.progress(share, text=f"{doing}, {megabytes}, {waited}")
         else:
-            st.progress(0.0, text=f"{task.title}: {task.step}, {waited} so far")
+            st.progress(0.0, text=f"{doing}, {waited} so far")
         st.button("Cancel", key=f"data_cancel_{task.key}", icon=":material/close:", on_click=_cancel, args=(task.key,))
     st.caption("It goes on when you reload or leave this page; come back to this address to see it.")
 

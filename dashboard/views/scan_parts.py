@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dnalm.annotation import Gene, Site
 
 SHORTEST_REGION = 200
+# What a biologist uploads is a genome or a plasmid; larger sequences are scanned with `dnalm scan`. Megabytes.
+LARGEST_UPLOAD = 30
 
 
 def remember(parameter: str, *, default: str | None = None, clears: Sequence[str] = ()) -> None:
@@ -132,6 +134,7 @@ def upload() -> None:
     file = st.file_uploader(
         "FASTA or GenBank, plain or compressed",
         key="scan_upload",
+        max_upload_size=LARGEST_UPLOAD,
         help="It is kept on the server that runs this page, under a name made from its content.",
     )
     if file is None or st.session_state.get("scan_upload_done") == file.file_id:
