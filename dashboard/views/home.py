@@ -1,14 +1,16 @@
-"""Home: what is here, and what to do first."""
+"""Home: what to do first, and what is here."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from dashboard import resources
-from dashboard.figures import all_figures, headline, measured_on
-from dnalm.model.bundle import Bundle
-
-KINDS = {"language-model": "language model", "classifier": "classifier"}
+from dashboard.links import link
+from dashboard.person import acting_user
+from dashboard.views.models_parts import plain
+from dnalm.errors import DnalmError
+from dnalm.lab import index, jobs
+from dnalm.lab.job import JobState
 
 
 def main() -> None:
@@ -18,36 +20,16 @@ def main() -> None:
         "dnalm reads DNA with language models: pre-trained on genomes, fine-tuned on your kind of sequence, and "
         "taught by a few hundred labelled examples to tell, say, promoters from other DNA."
     )
-    found, problems = resources.bundles()
-    _first_steps(bool(resources.classifiers()))
-    st.header("Which models are here?")
-    for problem in problems:
-        st.warning(problem, icon=":material/warning:")
-    if not found:
+    scanning = resources.classifiers()
+    if not resources.bundles()[0]:
         _no_models()
-        return
-    scanning = {bundle.name for bundle in resources.classifiers()}
-    st.caption(
-        "Figures have 95 % intervals and say on which sequences they were measured. The card says how, and on what the "
-        "model was trained."
-    )
-    for first in range(0, len(found), 2):
-        for column, bundle in zip(st.columns(2), found[first : first + 2], strict=False):
-            with column, st.container(border=True, height="stretch"):
-                _card(bundle, can_scan=bundle.name in scanning)
-
-
-def _first_steps(can_scan: bool) -> None:
-    st.header("What to do first?")
-    if can_scan:
-        st.write(
-            "See where a model that ships finds promoters along 40,000 bases of *E. coli* K-12, known starts in red."
-        )
-        st.page_link(
-            "views/long_sequences.py",
-            label="Look along a long sequence",
-            icon=":material/monitoring:",
-        )
+    _first_steps(scanning[0].name if scanning else None)
+    st.header("What is here?")
+    try:
+        _counts()
+    except DnalmError as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+    st.subheader("At the shell", anchor=False)
     st.write("The same from the command line, and everything else there is:")
     st.code("dnalm --help\ndnalm models list\ndnalm predict MODEL sequences.fasta", language="bash")
 
@@ -55,51 +37,83 @@ def _first_steps(can_scan: bool) -> None:
 def _no_models() -> None:
     st.info(
         "No model is here yet. Train one on data that dnalm fetches for you, which takes all three phases, or import "
-        "a bundle that someone gave you; then reload this page.",
+        "a model that someone gave you; then reload this page.",
         icon=":material/model_training:",
     )
-    st.code(
-        "dnalm train --preset small --dataset ecoli-promoters-150\ndnalm models import BUNDLE_FOLDER", language="bash"
-    )
+    st.code("dnalm train --preset small --dataset ecoli-promoters-150\ndnalm models import FILE.zip", language="bash")
 
 
-def _card(bundle: Bundle, *, can_scan: bool) -> None:
-    """One model: what it is, how good it is, what to do with it."""
-    config = bundle.config
-    st.subheader(bundle.name, anchor=False)
-    reads = f"; reads windows of {config.window} bases" if config.window else ""
-    st.caption(f"A {KINDS[config.kind]}{reads}")
-    if config.description:
-        st.text(config.description)
-    shown = headline(bundle.metrics)
-    lines = []
-    for figure in shown:
-        where = measured_on(bundle.metrics, figure)
-        lines.append(f"{figure.title}: {figure}" + (f", {where}" if where else ""))
-    st.text("\n".join(lines or ["Its metrics.json holds no figures."]))
-    if can_scan:
-        st.page_link(
-            "views/long_sequences.py",
-            label="Scan with it",
-            icon=":material/monitoring:",
-            query_params={"model": bundle.name},
+def _first_steps(scanner: str | None) -> None:
+    """By what a person has: a card each, the one that needs nothing first."""
+    st.header("What to do first?")
+    steps = [
+        (
+            "You have labelled sequences",
+            "Bring two FASTA files or a table; see copies, leaks and what GC content alone would achieve.",
+            ("data", "Bring your sequences", ":material/database:", {"show": "upload"}),
+        ),
+        (
+            "You want a classifier",
+            "Choose a language model and a labelled set; it is trained on the lab's queue while you do other things.",
+            ("fine-tune", "Teach a model", ":material/tune:", {}),
+        ),
+        (
+            "You have genomes",
+            "Pre-train a language model on them: it needs no labels, and gives every later classifier a better start.",
+            ("pre-train", "Pre-train on genomes", ":material/model_training:", {}),
+        ),
+    ]
+    if scanner:
+        see = (
+            "You want to see it work",
+            "Where a model that is here finds promoters along 40,000 bases of E. coli K-12, known starts in red.",
+            ("long-sequences", "Look along a long sequence", ":material/monitoring:", {"model": scanner}),
         )
-    with st.expander("Model card"):
-        # Markdown without HTML: Streamlit shows tags as text.
-        st.markdown(bundle.card or "This model has no card.")
-    with st.expander("All figures"):
-        rows = [
-            {
-                "Measured on": " / ".join(figure.where),
-                "Figure": figure.title,
-                "Value": figure.value,
-                "Low (95 %)": figure.low,
-                "High (95 %)": figure.high,
-                "n": figure.n,
-            }
-            for figure in all_figures(bundle.metrics)
-        ]
-        st.dataframe(rows, hide_index=True)
+        steps.insert(0, see)
+    for column, (title, text, (page, label, icon, query)) in zip(st.columns(len(steps)), steps, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{title}**")
+            st.write(text)
+            link(page, label, icon=icon, query=query)
+
+
+def _counts() -> None:
+    """What this person may see, counted, with the way to each."""
+    user = acting_user()
+    models, datasets = index.models(user), index.datasets(user)
+    at_work = jobs.visible(user, states=[JobState.RUNNING, JobState.QUEUED])
+    running = sum(job.state is JobState.RUNNING for job in at_work)
+    shipped = sum(model.shipped for model in models)
+    readers = sum(model.kind == "language-model" for model in models)
+    shown = [
+        (
+            _number(len(models), "model"),
+            f"{_number(readers, 'language model')}, {_number(len(models) - readers, 'classifier')}; {shipped} of them "
+            "came with dnalm. With figures, cards and where each came from.",
+            ("models", "All models", ":material/category:"),
+        ),
+        (
+            _number(len(datasets), "labelled set"),
+            "Made by recipe or brought by you; more can be made from public data.",
+            ("data", "All data", ":material/database:"),
+        ),
+        (
+            f"{_number(running, 'job')} running",
+            f"{len(at_work) - running} waiting. A job goes on when you close this page.",
+            ("jobs", "All jobs", ":material/list_alt:"),
+        ),
+    ]
+    for column, (title, text, (page, label, icon)) in zip(st.columns(len(shown)), shown, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.subheader(title, anchor=False)
+            st.caption(text)
+            link(page, label, icon=icon)
+    for problem in index.unreadable():
+        st.warning(plain(problem), icon=":material/warning:")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 main()

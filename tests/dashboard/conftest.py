@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 import toy_house
 
+from dnalm.lab.database import database
 from dnalm.settings import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,9 +31,11 @@ def house(built, tmp_path, monkeypatch):
     monkeypatch.setenv("DNALM_SHIPPED", str(built))
     monkeypatch.setenv("DNALM_HOME", str(tmp_path / "home"))
     settings.cache_clear()
+    database.cache_clear()
     st.cache_data.clear()
     yield built
     settings.cache_clear()
+    database.cache_clear()
 
 
 @pytest.fixture
@@ -42,5 +45,7 @@ def empty_house(tmp_path, monkeypatch):
     monkeypatch.setenv("DNALM_SHIPPED", str(folder))
     monkeypatch.setenv("DNALM_HOME", str(tmp_path / "home"))
     settings.cache_clear()
+    database.cache_clear()
     yield folder
     settings.cache_clear()
+    database.cache_clear()

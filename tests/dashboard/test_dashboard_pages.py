@@ -45,11 +45,15 @@ def test_without_a_model_a_page_says_what_to_do(name, empty_house):
     assert "here yet" in page.info[0].value
 
 
-def test_home_shows_each_model_with_figures_and_card_as_text(house):
-    shown = words(opened("home"))
-    assert toy_house.MODEL in shown
-    assert "MCC: 0.812 (95 % 0.764 to 0.858)" in shown
-    assert "It knows <b>two boxes</b>." in shown
+def test_home_counts_what_is_here_and_leads_there(house):
+    page = opened("home")
+    shown = words(page)
+    assert "1 model\n0 labelled sets\n0 jobs running" in shown
+    assert "0 language models, 1 classifier; 1 of them came with dnalm" in shown
+    assert [link.proto.label for link in page.get("page_link")] == [
+        *("Look along a long sequence", "Bring your sequences", "Teach a model", "Pre-train on genomes"),
+        *("All models", "All data", "All jobs"),
+    ]
 
 
 def test_a_damaged_model_is_named_and_the_others_are_shown(house, tmp_path):
@@ -59,7 +63,7 @@ def test_a_damaged_model_is_named_and_the_others_are_shown(house, tmp_path):
     (broken / "model.safetensors").write_bytes(b"")
     page = opened("home")
     assert "schema version 99" in page.warning[0].value
-    assert toy_house.MODEL in words(page)
+    assert "1 model\n" in words(page)
 
 
 def test_the_first_picture_needs_no_choice_and_finds_the_planted_promoters(house):
