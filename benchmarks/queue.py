@@ -21,6 +21,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 from sqlalchemy import select
@@ -93,7 +94,7 @@ class Trial:
             self.strike_until_all_ended(submitted)
         finally:
             if self.worker and self.worker.poll() is None:
-                self.worker.terminate()
+                self.worker.terminate()  # jobs that it has, where this was interrupted, end with it
                 self.worker.wait()
         self.found.orphans = sum(len(processes.marked(job.id)) for job in submitted)
         ended = [jobs.find(self.user, job.id, db=self.db) for job in submitted]
@@ -175,6 +176,10 @@ class Trial:
         return sum((job.run / WEIGHTS).read_bytes() != whole[job.config["seed"]] for job in done)
 
 
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def _parent(pid: int) -> int | None:
     try:
         return psutil.Process(pid).ppid()
@@ -189,7 +194,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=50)
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200, help="of each training")
-    parser.add_argument("--every", type=float, default=8, help="mean seconds between two blows")
+    parser.add_argument("--every", type=float, default=20, help="mean seconds between two blows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=DATA, help="where the figures are kept")
     return parser
@@ -197,6 +202,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> int:
     told = arguments().parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dnalm-queue-") as folder:
         trial = Trial(Path(folder), told)

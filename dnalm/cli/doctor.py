@@ -41,6 +41,7 @@ def examine() -> dict[str, Any]:
         "python": f"{platform.python_version()} ({sys.executable})",
         "torch": _version("torch"),
         "device": _device(),
+        "slots": _slots(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": _memory_gib(),
         "home": str(here.home),
@@ -88,6 +89,23 @@ def _device() -> str:
     if torch.backends.mps.is_available():
         return "mps"
     return f"cpu ({platform.processor() or platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _slots() -> list[str]:
+    """What the queue's jobs run on here, with the memory of GPUs."""
+    from dnalm.errors import RunError
+    from dnalm.lab.slots import slots
+
+    try:
+        found = slots()
+    except RunError as error:
+        return [str(error)]
+    return [
+        slot.id
+        if slot.memory_total is None
+        else f"{slot.id} {slot.name} ({(slot.memory_used or 0) / GIB:.1f} of {slot.memory_total / GIB:.1f} GiB used)"
+        for slot in found
+    ]
 
 
 def _memory_gib() -> float | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 GRACE_S = 30.0
+RETRY_S = 5.0
 
 Grace = Annotated[float, typer.Option(min=0, help="Seconds that a job has to write its checkpoint when it is stopped.")]
 
@@ -39,20 +40,38 @@ def worker(
     """
     from dnalm.lab.backends.choice import backend_named
     from dnalm.lab.care import Rules
-    from dnalm.lab.database import database
     from dnalm.lab.worker import Worker
     from dnalm.settings import settings
 
     engine = backend_named(backend or settings().backend)
     stop = threading.Event()
     with _setting(stop):
-        database()
+        if not _reach_database(stop):
+            return
         rules = Rules(tick_s=tick, grace_s=grace, deaths=tries)
         supervisor = Worker(engine, rules=rules, leave_jobs=leave_jobs, report=say)
         slots = ", ".join(supervisor.slots) or "no limit of its own"
         say(f"worker {supervisor.id} on {engine.name}: {slots}")
         supervisor.run_forever(stop)
     say("the worker has stopped")
+
+
+def _reach_database(stop: threading.Event) -> bool:
+    """Wait until the database answers: it may start later than this. False where `stop` came first."""
+    from dnalm.lab.database import DatabaseError, database
+
+    said = False
+    while not stop.is_set():
+        try:
+            database()
+        except DatabaseError as error:
+            if not said:
+                say(f"{error}; trying again")
+                said = True
+            stop.wait(RETRY_S)
+        else:
+            return True
+    return False
 
 
 @contextmanager

@@ -71,13 +71,13 @@ class Worker:
 
     def tick(self) -> None:
         """One round: a sign of life, the dead workers' jobs, the own jobs, new jobs."""
-        self._try(self._keep_known)
-        if self._try(self._refresh):
+        reached = self._try(self._keep_known) and self._try(self._refresh)
+        if reached:
             self._try(self._end_lost)
         # Also while the database is away: a grace period or a limit does not wait for it.
         for job in list(self._jobs.values()):
             self._try(lambda job=job: self.care.look(job))
-        while self._try(self._claim):
+        while reached and self._try(self._claim):
             pass
 
     def _try(self, work: Callable[[], object]) -> bool:

@@ -300,6 +300,30 @@ class TestTrouble:
         assert bench.backend.killed == [job.id]
         assert bench.job(job).worker == "other-1-x"
 
+    def test_another_machine_s_job_is_taken_over_when_all_is_silent(self, bench: Bench):
+        """Its worker's counter stands still, nobody holds the run's lock, and its progress has not moved."""
+        job = bench.submit()
+        queue.register(WorkerInfo("there-1-x", "lab2", 1, 0.0, "local", ("cpu0",)), db=bench.db)
+        queue.claim("there-1-x", db=bench.db)
+        queue.attach(job.id, "there-1-x", "a process over there", db=bench.db)
+        bench.tick()
+        bench.tick(299)
+        queue.beat("there-1-x", db=bench.db)
+        bench.tick()
+        bench.tick(299)
+        assert bench.job(job).worker == "there-1-x"
+        with held(job.run / RUN_LOCK):
+            bench.tick()
+            bench.tick(1000)
+            assert bench.job(job).worker == "there-1-x"
+        bench.tick()  # the process there has gone
+        bench.tick(300)
+        bench.tick()
+        found = bench.job(job)
+        assert (found.worker, found.attempts, found.state) == (bench.worker.id, 2, JobState.RUNNING)
+        assert bench.backend.started == [job.id]
+        assert [worker.id for worker in queue.workers(db=bench.db)] == [bench.worker.id]
+
     def test_a_start_that_was_not_written_down_is_found(self, bench: Bench):
         job = bench.submit()
         queue.register(WorkerInfo("dead-4194304-x", HOST, 4194304, 0.0, "local", ("cpu0",)), db=bench.db)
