@@ -65,6 +65,7 @@ def submit(
     db = db or database()
     if limit_minutes is not None and not 0 < limit_minutes < float("inf"):
         raise InputError(f"limit_minutes {limit_minutes}: wanted more than 0")
+    _check_sight(user, config, db)
     check_sources(config, fetch=False)
     _check_devices(config.compute.devices, db)
     folder = make_run_folder(config).path
@@ -243,6 +244,23 @@ def _own(session: Session, user: User, job_id: str, what: str) -> JobRow:
     if not user.is_admin and row.owner_id != user.id:
         raise InputError(f"job {job_id}: it is {row.owner.name}'s; only they or an admin may {what} it")
     return row
+
+
+def _check_sight(user: User, config: RunConfig, db: Database) -> None:
+    """Refuse a member's job that would read a colleague's private model or set, as if it were not there."""
+    if user.is_admin:
+        return
+    from dnalm.datasets.recipes import RECIPES
+    from dnalm.lab import index
+
+    if model := getattr(config, "model", None):
+        index.model(user, model, db=db)
+    parts = (config, getattr(config, "pretrain", None))
+    named = {getattr(part, field, None) for part in parts for field in ("dataset", "exclude_matches")}
+    unknown = {name for name in named if name} - set(RECIPES)
+    unknown -= {name for one in index.datasets(user, db=db) for name in (one.id, one.name)} if unknown else set()
+    if unknown:
+        raise InputError(f"no dataset {min(unknown)!r} here, or none that is shared with you")
 
 
 def _check_devices(devices: int, db: Database) -> None:

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from toy_queue import done, genome, worker
+from toy_family import language_model
+from toy_models import toy_dataset
+from toy_queue import done, genome, people, worker
 from typer.testing import CliRunner
 
 from dnalm.cli import app
-from dnalm.lab import jobs, queue
+from dnalm.errors import InputError
+from dnalm.lab import index, jobs, queue
 from dnalm.lab.database import database
 from dnalm.lab.job import JobState
 from dnalm.lab.people import local_user
 from dnalm.settings import settings
+from dnalm.training.config import TrainConfig
 
 runner = CliRunner()
 
@@ -169,3 +173,22 @@ def test_a_database_that_is_not_there_is_exit_1(monkeypatch: pytest.MonkeyPatch)
     settings.cache_clear()
     assert result.exit_code == 1
     assert "secret" not in result.stderr
+
+
+def test_a_job_cannot_read_what_its_owner_may_not_see(home: Path):
+    ann, ben = people("ann", "ben")
+    language_model(home / "elsewhere", "anns-lm")
+    lm = index.import_model(ann, home / "elsewhere")
+    toy_dataset(home / "datasets" / "anns-set")
+    sequences = index.add_dataset(ann, home / "datasets" / "anns-set")
+    config = TrainConfig(model=lm.name, dataset="anns-set")
+    job = jobs.submit(ann, config, shared=True)
+    for attempt in (lambda: jobs.submit(ben, config), lambda: jobs.clone(ben, job.id, {"seed": 1})):
+        with pytest.raises(InputError, match="no model 'anns-lm' here, or none that is shared with you"):
+            attempt()
+    index.share_model(ann, lm.id, True)
+    with pytest.raises(InputError, match="no dataset 'anns-set' here, or none that is shared with you"):
+        jobs.submit(ben, config)
+    index.share_dataset(ann, sequences.id, True)
+    assert jobs.submit(ben, config).owner == "ben"
+    assert jobs.submit(local_user(), config).owner == "local"
