@@ -20,7 +20,7 @@ from dnalm.errors import DnalmError, InputError
 from dnalm.lab import jobs
 from dnalm.lab.roster import workers
 from dnalm.lab.waiting import waiting
-from dnalm.training.config import ANY_CONFIG, RunConfig
+from dnalm.training.config import RunConfig
 from dnalm.training.estimate import duration_text
 
 _REMEMBERED = 1000
@@ -103,7 +103,7 @@ def _inputs(key: str) -> tuple[str, float | None, bool]:
 def _submit(config: RunConfig, name: str, limit: float | None, share: bool, intention: str) -> jobs.Job | None:
     """The job; None where it was refused, which is said."""
     try:
-        named = ANY_CONFIG.validate_python({**config.model_dump(), "name": name})
+        named = type(config).model_validate({**config.model_dump(), "name": name})
     except ValidationError as error:
         st.error(next(iter(problems_of(type(config), error).values())), icon=":material/error:")
         return None

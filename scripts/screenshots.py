@@ -19,7 +19,14 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "images"
-PAGES = {"home": "/", "data": "/data", "models": "/models", "long-sequences": "/long-sequences"}
+PAGES = {
+    "home": "/",
+    "data": "/data",
+    "pre-train": "/pre-train",
+    "fine-tune": "/fine-tune",
+    "models": "/models",
+    "long-sequences": "/long-sequences",
+}
 SIZE = {"width": 1360, "height": 900}
 LIMIT_MS = 120_000
 

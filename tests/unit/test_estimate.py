@@ -249,3 +249,32 @@ class TestTiming:
         assert timing(work) == found
         assert timing(work, measure=False) == found
         assert timing(work.model_copy(update={"rows": 5}), measure=False) is None
+
+
+class TestShell:
+    def test_estimate_prints_what_it_takes_and_starts_nothing(self, genome, home, measured):
+        import json
+
+        from typer.testing import CliRunner
+
+        from dnalm.cli import app
+
+        told = ["pretrain", str(genome), "--minutes", "2", "--estimate"]
+        shown = CliRunner().invoke(app, told)
+        assert shown.exit_code == 0, shown.output
+        assert "399,504" in shown.stdout
+        assert "2,400 steps of 50 ms" in shown.stdout
+        found = json.loads(CliRunner().invoke(app, [*told, "--json"]).stdout)
+        assert (found["parameters"], found["phases"][0]["steps"]) == (399_504, 2400)
+        assert found["refusals"] == []
+        assert not (home / "runs").exists()
+
+    def test_what_cannot_run_is_wrong_input(self, genome, home, measured):
+        from typer.testing import CliRunner
+
+        from dnalm.cli import app
+
+        told = ["pretrain", str(genome), "--estimate", "--set", "lanes=4096"]
+        refused = CliRunner().invoke(app, told)
+        assert refused.exit_code == 2
+        assert "too short for 4096 lanes" in refused.output
