@@ -2,8 +2,8 @@
 
 How a backend joins: add a class to `ENGINES` that starts what the backend needs once a session (`start`, which skips
 with the reason where it cannot), gives the environment in which `dnalm worker` and the jobs run, and stops it again.
-The tests themselves ask nothing of a backend: they look at rows, run folders, and at the processes of a job, which carry
-`DNALM_JOB` in their environment wherever they run, so the engine's nodes have to be this machine.
+The tests themselves ask nothing of a backend: they look at rows, run folders, and at the processes of a job, which
+carry `DNALM_JOB` in their environment wherever they run, so the engine's nodes have to be this machine.
 """
 
 from __future__ import annotations
