@@ -46,10 +46,10 @@ class Cluster:
             argv, env=self.environment, capture_output=True, text=True, timeout=60, check=True
         ).stdout.strip()
 
-    def kill_controller(self) -> None:
-        """kill -9, and wait until nobody answers."""
+    def kill_controller(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End the controller, and wait until nobody answers. After SIGTERM it has written down what it knows."""
         pid = int((self.folder / "slurmctld.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, how)
         wait_for(lambda: _state(pid) in ("", "Z"), "the controller ends")
 
     def start_controller(self) -> None:

@@ -100,6 +100,7 @@ ReturnToService=2
 GresTypes=gpu
 KillWait=5
 MinJobAge=300
+MessageTimeout=3
 SlurmctldTimeout=30
 SlurmdTimeout=30
 MailProg=/bin/true

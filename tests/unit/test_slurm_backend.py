@@ -303,7 +303,7 @@ class TestStopping:
             squeue=SQUEUE, scancel=(1, "scancel: error: Kill job error on job id 1: Invalid job id specified\n")
         )
         SlurmBackend(run=recorded).kill("1/dnalm-a1")
-        assert [call[2:] for call in recorded.called("scancel")] == [["--batch", "--signal=KILL", "1"], ["1"]]
+        assert [call[2:] for call in recorded.called("scancel")] == [["--full", "--signal=KILL", "1"], ["1"]]
 
     def test_a_signal_that_did_not_arrive_is_told(self):
         said = "scancel: error: Kill job error on job id 1: Unable to contact slurm controller (connect failure)\n"

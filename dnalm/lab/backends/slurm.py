@@ -15,13 +15,24 @@ from dataclasses import dataclass
 from dnalm.errors import InputError
 from dnalm.lab.backends import BackendAwayError
 from dnalm.lab.backends.local import run_command
-from dnalm.lab.backends.slurm_programs import Node, Run, SlurmJob, cancel, jobs, nodes, run_program, submit
+from dnalm.lab.backends.slurm_programs import (
+    Node,
+    Run,
+    SlurmJob,
+    cancel,
+    is_away,
+    jobs,
+    nodes,
+    run_program,
+    said,
+    submit,
+)
 from dnalm.lab.backends.slurm_script import attempt_of, lay_out, name_of, options, script, site_options
 from dnalm.lab.job import Job
 from dnalm.settings import settings
 
 _FRESH_S = 1.0
-_PAUSE_S = 15.0
+_PAUSE_S = 5.0
 _PROGRAMS = ("sbatch", "squeue", "scancel", "sinfo")
 _MOST_SLOTS = 1024
 _WITH_PROCESSES = ("RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT")
@@ -59,8 +70,8 @@ class SlurmBackend:
     def __init__(self, command: Callable[[Job], Sequence[str]] = run_command, run: Run = run_program) -> None:
         self.command = command
         self._program = run
-        self._silent: BackendAwayError | None = None
-        self._silent_at = 0.0
+        self._away = ""
+        self._away_at = 0.0
         self._seen: list[SlurmJob] = []
         self._seen_at = -_FRESH_S
 
@@ -150,20 +161,24 @@ class SlurmBackend:
         if found is None or found.over:
             return
         if found.state in _WITH_PROCESSES:
-            cancel(self._run, found, "--batch", "--signal=KILL")
+            cancel(self._run, found, "--full", "--signal=KILL")
         cancel(self._run, found)
         self._forget()
 
     def _run(self, argv: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
-        """Call a program; one that did not come back is not called again for each of many jobs."""
-        if self._silent and time.monotonic() - self._silent_at < _PAUSE_S:
-            raise BackendAwayError(str(self._silent))
-        self._silent = None
+        """Call a program; where Slurm is away, which takes seconds to hear, it is not asked for each of many jobs."""
+        if self._away and time.monotonic() - self._away_at < _PAUSE_S:
+            raise BackendAwayError(self._away)
+        self._away = ""
         try:
-            return self._program(argv, text)
+            answer = self._program(argv, text)
         except BackendAwayError as error:
-            self._silent, self._silent_at = error, time.monotonic()
+            self._away, self._away_at = str(error), time.monotonic()
             raise
+        if answer.returncode != 0 and is_away(answer):
+            self._away, self._away_at = f"Slurm does not answer: {said(answer)}", time.monotonic()
+            raise BackendAwayError(self._away)
+        return answer
 
     def _look(self, handle: str) -> SlurmJob | None:
         """The job as Slurm has it; one question serves all jobs for a second, but its `no` is never an old one."""

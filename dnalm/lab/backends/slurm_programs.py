@@ -107,7 +107,7 @@ def jobs(run: Run, name: str | None = None) -> list[SlurmJob]:
     argv = ["squeue", "--noheader", "--states=all", f"--user={os.getuid()}", f"--format={_JOBS}"]
     answer = run([*argv, f"--name={name}"] if name else argv, "")
     if answer.returncode != 0:
-        raise BackendAwayError(f"Slurm does not answer: {_said(answer)}")
+        raise BackendAwayError(f"Slurm does not answer: {said(answer)}")
     rows = (line.split("|", 5) for line in answer.stdout.splitlines())
     return [SlurmJob(row[0], row[1], _seconds(row[2]), row[3], row[4], row[5]) for row in rows if len(row) == 6]
 
@@ -123,10 +123,9 @@ def submit(run: Run, options: Sequence[str], script: str) -> str:
     number = answer.stdout.strip().partition(";")[0]
     if answer.returncode == 0 and number.isdigit():
         return number
-    said = _said(answer)
-    if _AWAY.search(said):
-        raise BackendAwayError(f"Slurm does not answer: {said}")
-    raise StartError(f"Slurm refuses the job: {said}")
+    if is_away(answer):
+        raise BackendAwayError(f"Slurm does not answer: {said(answer)}")
+    raise StartError(f"Slurm refuses the job: {said(answer)}")
 
 
 def cancel(run: Run, job: SlurmJob, *options: str) -> None:
@@ -138,7 +137,7 @@ def cancel(run: Run, job: SlurmJob, *options: str) -> None:
     # The name goes along so that a number that Slurm gave again never ends another job.
     answer = run(["scancel", f"--name={job.name}", f"--user={os.getuid()}", *options, job.id], "")
     if answer.returncode != 0 and not _GONE.search(answer.stderr):
-        raise BackendAwayError(f"Slurm does not answer: {_said(answer)}")
+        raise BackendAwayError(f"Slurm does not answer: {said(answer)}")
 
 
 def nodes(run: Run, partition: str | None, gres: str) -> list[Node]:
@@ -155,7 +154,7 @@ def nodes(run: Run, partition: str | None, gres: str) -> list[Node]:
     argv = ["sinfo", "--noheader", "--Node", f"--format={_NODES}"]
     answer = run([*argv, f"--partition={partition}"] if partition else argv, "")
     if answer.returncode != 0:
-        raise BackendAwayError(f"Slurm does not answer: {_said(answer)}")
+        raise BackendAwayError(f"Slurm does not answer: {said(answer)}")
     rows = [row for line in answer.stdout.splitlines() if len(row := line.split("|", 3)) == 4]
     wanted = [row for row in rows if partition or row[0].endswith("*")] or rows
     found = {row[1]: Node(row[1], int(row[2].rstrip("+") or 1), _gpus(row[3], gres)) for row in wanted}
@@ -179,7 +178,12 @@ def _seconds(text: str) -> float | None:
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-def _said(answer: subprocess.CompletedProcess[str]) -> str:
+def is_away(answer: subprocess.CompletedProcess[str]) -> bool:
+    """Whether a program failed since Slurm does not answer, and not because of what it was asked."""
+    return _AWAY.search(said(answer)) is not None
+
+
+def said(answer: subprocess.CompletedProcess[str]) -> str:
     """The last line that a program wrote of what went wrong, without its name."""
     lines = [line for line in answer.stderr.splitlines() if line.strip()]
     return re.sub(r"^\w+: (error: )?", "", lines[-1]).strip() if lines else f"exit status {answer.returncode}"
