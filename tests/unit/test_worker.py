@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -39,6 +40,7 @@ class Puppets:
         self.killed: list[str] = []
         self.away = False
         self.refuses = ""
+        self.obeys = False
 
     def slots(self) -> tuple[str, ...]:
         return self._slots
@@ -63,6 +65,8 @@ class Puppets:
 
     def terminate(self, handle: str) -> None:
         self.asked.append(handle)
+        if self.obeys:
+            del self.living[handle]
 
     def kill(self, handle: str) -> None:
         self.killed.append(handle)
@@ -256,6 +260,43 @@ class TestStopping:
         other.tick()
         assert bench.job(job).state == JobState.FAILED
         assert bench.job(job).reason.startswith("reached its limit of 2 minutes; resume it")
+
+
+class TestTheWorkerEnds:
+    @pytest.fixture
+    def stopped(self) -> Event:
+        event = Event()
+        event.set()
+        return event
+
+    def test_its_jobs_go_back_to_the_queue_and_that_is_no_death(self, bench: Bench, stopped: Event):
+        job = bench.submit()
+        bench.backend.obeys = True
+        for _ in range(4):
+            bench.worker.tick()
+            bench.worker.run_forever(stopped)
+            found = bench.job(job)
+            assert (found.state, found.worker, found.slots) == (JobState.QUEUED, None, ())
+            assert "its worker was stopped" in found.reason
+            assert queue.workers(db=bench.db) == []
+        assert bench.backend.asked == [job.id] * 4
+
+    def test_a_job_that_was_cancelled_meanwhile_is_cancelled(self, bench: Bench, stopped: Event):
+        job = bench.submit()
+        bench.tick()
+        bench.backend.obeys = True
+        jobs.cancel(local_user(db=bench.db), job.id, db=bench.db)
+        bench.worker.run_forever(stopped)
+        assert bench.job(job).state == JobState.CANCELLED
+
+    def test_where_jobs_are_left_the_next_worker_knows_whose_they_were(self, bench: Bench, stopped: Event):
+        job = bench.submit()
+        bench.worker.leave_jobs = True
+        bench.tick()
+        bench.worker.run_forever(stopped)
+        assert bench.job(job).state == JobState.RUNNING
+        assert bench.backend.asked == []
+        assert [worker.id for worker in queue.workers(db=bench.db)] == [bench.worker.id]
 
 
 class TestTrouble:
