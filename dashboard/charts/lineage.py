@@ -49,7 +49,6 @@ def lineage_figure(lineage: Lineage, look: Look, *, focus: str | None = None) ->
         showlegend=False,
         shapes=[_curve([stops[key] for key in route], look) for route in routes.values()]
         + [_box(nodes[key], place, look, focus) for key, place in places.items()],
-        dragmode=False,
     )
     hidden = {"visible": False, "fixedrange": True}
     figure.update_xaxes(range=[-0.5, max(len(stages), 3) - 0.5], **hidden)
@@ -85,7 +84,7 @@ def _add_targets(figure: go.Figure, nodes: Mapping[str, Node], places: Mapping[s
         x=xs,
         y=ys,
         mode="markers",
-        marker={"size": 44, "symbol": "square", "opacity": 0},
+        marker={"size": 44, "symbol": "square", "color": "rgba(0,0,0,0)"},
         customdata=names,
         hovertext=words,
         hoverinfo="text",
