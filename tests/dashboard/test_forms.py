@@ -13,7 +13,7 @@ COMPUTE = {"accelerator": "cpu", "devices": 2, "precision": "32-true", "threads"
 OPTIMIZER = {"learning_rate": 0.002, "weight_decay": 0.2, "clip": 0.5, "warmup": 0.25, "beta2": 0.9}
 COMMON = {"name": "mine-1", "seed": 7, "compute": COMPUTE, "checkpoint_seconds": 12.5, "optimizer": OPTIMIZER}
 ENCODER = {
-    **{"k": 4, "stride": 1, "embedding": 32, "hidden": 128, "layers": 2, "tied": True},
+    **{"k": 3, "stride": 1, "embedding": 32, "hidden": 128, "layers": 2, "tied": True},
     **{"embedding_dropout": 0.1, "input_dropout": 0.2, "hidden_dropout": 0.3},
     **{"weight_dropout": 0.4, "output_dropout": 0.5},
 }

@@ -79,11 +79,11 @@ class TestPreTrain:
         assert page.title[0].value.endswith("?")
         assert not [*page.error, *page.warning]
         shown = figures(page)
-        assert shown["Parameters"] == "399,504"
+        assert shown["Parameters"] == "362,688"
         assert shown["Time"] == "about 20 min"
         assert page.code[0].value == "dnalm pretrain ecoli-k12 --minutes 20"
         words = "\n".join(one.value for one in page.markdown)
-        assert "words of 5 bases (k-mers), a new one every 2 bases: 1,024 different words" in words
+        assert "words of 4 bases (k-mers), a new one every 3 bases: 256 different words" in words
 
     def test_an_address_fills_the_form(self, bare):
         page = opened("pre-train", genomes=["hpylori", "ecoli-k12"], preset="seed", epochs="0.5", lanes="16")
@@ -108,14 +108,14 @@ class TestPreTrain:
 
     def test_k_and_stride_make_another_vocabulary(self, bare):
         page = opened("pre-train", **{"encoder.k": "3"})
-        page.number_input(key="pretrain:encoder.stride").set_value(3).run()
+        page.number_input(key="pretrain:encoder.stride").set_value(2).run()
         words = "\n".join(one.value for one in page.markdown)
-        assert "words of 3 bases (k-mers), a new one every 3 bases: 64 different words" in words
-        # 66 vectors of 64, the four gates, and 64 continuations.
-        assert figures(page)["Parameters"] == f"{66 * 64 + 4 * 256 * (64 + 256 + 2) + 257 * 64:,}"
+        assert "words of 3 bases (k-mers), a new one every 2 bases: 64 different words" in words
+        # 66 vectors of 64, the four gates, and 16 continuations.
+        assert figures(page)["Parameters"] == f"{66 * 64 + 4 * 256 * (64 + 256 + 2) + 257 * 16:,}"
         (job,) = launched(page)
         encoder = job.config["encoder"]
-        assert (encoder["k"], encoder["stride"], encoder["hidden"], encoder["weight_dropout"]) == (3, 3, 256, 0)
+        assert (encoder["k"], encoder["stride"], encoder["hidden"], encoder["weight_dropout"]) == (3, 2, 256, 0)
 
     @pytest.mark.parametrize(
         ("query", "sentence"),

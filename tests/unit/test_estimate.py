@@ -219,8 +219,8 @@ class TestRefusals:
     def test_a_genome_shorter_than_a_step_needs(self, home, tmp_path, monkeypatch):
         self.machine(monkeypatch)
         short = write_genome(tmp_path / "short.fna", 1000)
-        # 900 bases are not held out, twice; a lane has 56 of the 133 that a step reads.
-        text = "the training text of 1,800 bases is too short for 32 lanes of 133 bases"
+        # 900 bases are not held out, twice; a lane has 56 of the 196 that a step reads.
+        text = "the training text of 1,800 bases is too short for 32 lanes of 196 bases"
         assert text in self.refused(PretrainConfig(genomes=[str(short)]))
 
     def test_a_gpu_that_is_not_there(self, genome, monkeypatch):
@@ -262,10 +262,10 @@ class TestShell:
         told = ["pretrain", str(genome), "--minutes", "2", "--estimate"]
         shown = CliRunner().invoke(app, told)
         assert shown.exit_code == 0, shown.output
-        assert "399,504" in shown.stdout
+        assert "362,688" in shown.stdout
         assert "2,400 steps of 50 ms" in shown.stdout
         found = json.loads(CliRunner().invoke(app, [*told, "--json"]).stdout)
-        assert (found["parameters"], found["phases"][0]["steps"]) == (399_504, 2400)
+        assert (found["parameters"], found["phases"][0]["steps"]) == (362_688, 2400)
         assert found["refusals"] == []
         assert not (home / "runs").exists()
 
