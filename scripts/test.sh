@@ -28,6 +28,10 @@ if [ -z "${DNALM_TEST_DATABASE_URL:-}" ]; then
   fi
 fi
 
+DNALM_NO_SLURM=$(bash scripts/slurm.sh)
+export DNALM_NO_SLURM
+[ -z "$DNALM_NO_SLURM" ] || echo "test: the tests on a real Slurm are skipped: $DNALM_NO_SLURM" >&2
+
 if [ -z "${DNALM_DATA_MIRROR:-}" ]; then
   echo "test: DNALM_DATA_MIRROR is not set: tests on real data are skipped" >&2
 fi

@@ -137,7 +137,17 @@ def test_make_alone_lists_the_targets():
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/install.sh", "scripts/chromium.sh", "scripts/postgres.sh", "scripts/test.sh", ".ci/run"]
+    "script",
+    [
+        "scripts/install.sh",
+        "scripts/chromium.sh",
+        "scripts/postgres.sh",
+        "scripts/slurm.sh",
+        "deploy/slurm/start.sh",
+        "deploy/slurm/stop.sh",
+        "scripts/test.sh",
+        ".ci/run",
+    ],
 )
 def test_scripts_are_sound_bash(script: str):
     assert subprocess.run(["bash", "-n", str(ROOT / script)], timeout=60).returncode == 0
