@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -137,10 +138,10 @@ def _controls(user: User, job: Job, chosen: list[str]) -> None:
     offered |= {job_id: jobs.find(user, job_id) for job_id in chosen if job_id not in offered}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if offered:
-            _put("job_compare", chosen)
             st.multiselect(
                 "Compare with",
                 list(offered),
+                default=_begin_with("job_compare", chosen),
                 format_func=lambda job_id: f"{offered[job_id].name} ({words.phase(offered[job_id]).lower()})",
                 key="job_compare",
                 max_selections=MOST_RUNS - 1,
@@ -148,11 +149,11 @@ def _controls(user: User, job: Job, chosen: list[str]) -> None:
                 width=460,
                 on_change=_remember,
             )
-        _put("job_smooth", _asked_smoothing())
         st.slider(
             "Smoothing",
             0.0,
             0.99,
+            value=_begin_with("job_smooth", _asked_smoothing()),
             step=0.01,
             key="job_smooth",
             width=260,
@@ -162,10 +163,15 @@ def _controls(user: User, job: Job, chosen: list[str]) -> None:
         )
 
 
-def _put(key: str, value: object) -> None:
-    """Give a widget the address's value, where it has another."""
-    if st.session_state.get(key) != value:
+def _begin_with(key: str, value: Any) -> Any:
+    """What a widget begins with: the address's value, as its default, so that no message of its own can get lost.
+
+    Where the address has changed under a widget that is there already, the widget is told instead.
+    """
+    if key in st.session_state and st.session_state[key] != value:
         st.session_state[key] = value
+        return None
+    return value
 
 
 def _remember() -> None:
@@ -196,7 +202,7 @@ def _curves(shown: Sequence[Job]) -> None:
         st.write(_no_points(shown[0]))
         return
     st.plotly_chart(
-        curves_figure(drawn, look(), smoothing=st.session_state["job_smooth"]),
+        curves_figure(drawn, look(), smoothing=_asked_smoothing()),
         theme=None,
         key="job_curves",
         config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
