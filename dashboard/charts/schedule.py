@@ -43,7 +43,7 @@ def schedule_figure(stages: Sequence[PlannedStage], colours: Look) -> go.Figure:
         template=template(colours),
         height=380,
         showlegend=False,
-        margin={"l": 70, "r": 16, "t": 40, "b": 50},
+        margin={"l": 130, "r": 16, "t": 40, "b": 50},
     )
     found = all(stage.peak is None for stage in stages)
     figure.update_yaxes(title_text="Share of highest rate" if found else "Learning rate", row=1, col=1)
