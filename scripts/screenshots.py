@@ -24,6 +24,7 @@ PAGES = {
     "data": "/data",
     "pre-train": "/pre-train",
     "fine-tune": "/fine-tune",
+    "jobs": "/jobs",
     "models": "/models",
     "long-sequences": "/long-sequences",
 }
