@@ -99,10 +99,8 @@ def _standing(job: Job) -> None:
         st.error(job.reason or "It failed without a word; its log, below, may say more.", icon=":material/error:")
         st.write("Put right what the sentence says, then **Resume**: it goes on from its last checkpoint.")
     elif job.state is JobState.CANCELLED:
-        st.warning(
-            f"{_sentence(job.reason or 'cancelled')} **Resume** goes on from its last checkpoint.",
-            icon=":material/cancel:",
-        )
+        onward = "" if "resumed" in job.reason else " **Resume** goes on from its last checkpoint."
+        st.warning(f"{_sentence(job.reason or 'cancelled')}{onward}", icon=":material/cancel:")
 
 
 def _limit(job: Job) -> str:
