@@ -1,7 +1,7 @@
 """Take the pictures of the dashboard that README and docs show: `make screenshots`.
 
 Starts the dashboard on a free port, opens each page in Chromium, waits until the page has drawn itself, and writes
-`docs/images/NAME.png`, each whole or not at all.
+`docs/images/NAME.png` at 1440 pixels and `NAME-800.png` at 800, each whole or not at all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAGES = {
     "models": "/models",
     "long-sequences": "/long-sequences",
 }
-SIZE = {"width": 1360, "height": 900}
+SIZES = {"": {"width": 1440, "height": 900}, "-800": {"width": 800, "height": 900}}
 LIMIT_MS = 120_000
 
 
@@ -44,9 +44,11 @@ def main() -> None:
     with dashboard() as address, sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as in containers.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE)
-        for name in chosen:
-            print(take(page, address + PAGES[name], FOLDER / f"{name}.png"))
+        for suffix, size in SIZES.items():
+            page = browser.new_page(viewport=size)
+            for name in chosen:
+                print(take(page, address + PAGES[name], FOLDER / f"{name}{suffix}.png"))
+            page.close()
         browser.close()
 
 
