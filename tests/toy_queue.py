@@ -70,5 +70,5 @@ def order(name: str = "w") -> list[str]:
 def genome(folder: Path) -> Path:
     """A short genome to name in a configuration."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "toy.fna").write_text(">toy\n" + "ACGTTGCA" * 50 + "\n")
+    (folder / "toy.fna").write_text(">toy\n" + "ACGTTGCA" * 2000 + "\n")
     return folder / "toy.fna"

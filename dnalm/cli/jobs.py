@@ -57,10 +57,12 @@ def submit(
     """Put a job into the queue. Prints its id."""
     from dnalm.lab import jobs
     from dnalm.lab.people import local_user
+    from dnalm.training.estimate import refuse_what_cannot_run
 
     kind, file = _kind(what)
     options = {"name": name, "compute.devices": devices}
     config = build(kind, options, file, sets or ())
+    refuse_what_cannot_run(config)
     job = jobs.submit(local_user(), config, limit_minutes=limit_minutes, shared=share)
     _print_one(job, as_json, f"run folder {job.run}; it begins when a worker (`dnalm worker`, `dnalm serve`) has room")
 

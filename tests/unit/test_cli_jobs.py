@@ -68,6 +68,14 @@ def test_a_job_goes_through_the_queue(source: Path):
     assert json.loads(waited.stdout)["state"] == "succeeded"
 
 
+def test_what_cannot_run_is_refused_before_it_waits(source: Path):
+    source.write_text(">toy\nACGTACGT\n")
+    result = run("jobs", "submit", "pretrain", "--set", f"genomes=[{source}]", "--set", "minutes=2")
+    assert result.exit_code == 2
+    assert "too short" in result.stderr
+    assert not jobs.visible(local_user())
+
+
 def test_a_jobs_page_has_its_configuration_and_history(source: Path):
     job = submitted(source, "--share", "--limit-minutes", "90")
     shown = json.loads(run("jobs", "show", job, "--json").stdout)
