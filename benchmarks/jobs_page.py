@@ -132,9 +132,9 @@ class Tab:
         """Keep the page open, renewed as it asks, loaded again whenever `reload` is set."""
         while not until.is_set():
             begun = time.monotonic()
-            connect = websockets.connect(
-                f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
-            )
+            # A busy server answers late, which is to be measured, not an error.
+            patient = {"open_timeout": 120, "ping_interval": None, "max_size": None}
+            connect = websockets.connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], **patient)
             async with connect as connection:
                 clock = await self._ask(connection)
                 self.loads.append(time.monotonic() - begun)

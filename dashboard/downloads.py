@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from dashboard.person import acting_user
 from dnalm.errors import InputError
 from dnalm.lab import jobs
+from dnalm.locks import RUN_LOCK
 from dnalm.settings import settings
 
 CHECKPOINT = "checkpoint"
@@ -68,7 +69,8 @@ def run_files(folder: Path, *, checkpoint: bool = False) -> list[Path]:
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
         linked = any((folder / Path(*parts[:depth])).is_symlink() for depth in range(1, len(parts) + 1))
-        if path.is_file() and not hidden and not linked and (checkpoint or CHECKPOINT not in parts[:-1]):
+        wanted = path.name != RUN_LOCK and (checkpoint or CHECKPOINT not in parts[:-1])
+        if wanted and path.is_file() and not hidden and not linked:
             found.append(path)
     return found
 
