@@ -6,10 +6,10 @@ same 200,000 held-out bases.
 - `dnalm`: the preset `small` as it is trained: 4-mers at stride 3, continuation head, both strands, 32 lanes of 64
   k-mers, AdamW with one cycle, no dropout, gradients clipped.
 - `ancestor`: Genomic-ULMFiT's E. coli language model at this size: 5-mers at stride 2, softmax over all k-mers tied to
-  the embedding (so 256 wide, too), the forward strand, fastai's one cycle to 5e-3 with 30 % warm-up, dropout 0.3 times its configuration
-  (output .25, input .2, hidden .1, embedding .02, weights .15), activation penalties 2 and 1, bptt 70. Its batch is
-  fastai's default of 64, not the 428 of its GPU, since that would take seven times fewer steps in the same time. Its
-  cycled momentum (.8 to .7) is not reproduced: ours stays at .9.
+  the embedding (so 256 wide, too), the forward strand, fastai's one cycle to 5e-3 with 30 % warm-up, dropout 0.3 times
+  its configuration (output .25, input .2, hidden .1, embedding .02, weights .15), activation penalties 2 and 1, bptt
+  70. Its batch is fastai's default of 64, not the 428 of its GPU, since that would take seven times fewer steps in the
+  same time. Its cycled momentum (.8 to .7) is not reproduced: ours stays at .9.
 
 A cycle must end to be worth anything, so each way is run with budgets of 1, 2, 4, ... minutes until one reaches the
 target; the time is interpolated between the last that missed and the first that hit (linear in the logarithm).

@@ -64,7 +64,8 @@ def rows_of(preset: str, timings: Timings, tokens: int) -> list[Row]:
     subject = f"training, {preset}"
     rows = []
     if "fastai" in timings.seconds:
-        for head, what in (("vocabulary", "the same softmax over all k-mers"), ("continuation", "our continuation head")):
+        heads = {"vocabulary": "the same softmax over all k-mers", "continuation": "our continuation head"}
+        for head, what in heads.items():
             ratio = timings.ratio("fastai", head)
             aim = 0.95 if head == "vocabulary" else None
             rows.append(Row(subject, f"tokens/s beside fastai, {what}", ratio.value, "x", ratio.low, ratio.high, aim))

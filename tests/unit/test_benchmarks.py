@@ -83,7 +83,8 @@ def test_flops_agree_with_the_weights_of_the_presets() -> None:
     for config in PRESETS.values():
         model = AWDLanguageModel(config, "continuation")
         matrices = sum(p.numel() for name, p in model.encoder.layers.named_parameters() if "weight" in name)
-        assert training.flops_a_token(config, config.tokenizer.continuations) == 6 * (matrices + model.decoder.weight.numel())
+        flops = training.flops_a_token(config, config.tokenizer.continuations)
+        assert flops == 6 * (matrices + model.decoder.weight.numel())
 
 
 def test_training_rows_from_made_seconds() -> None:
