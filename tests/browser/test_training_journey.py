@@ -199,13 +199,16 @@ def test_jobs_are_ticked_compared_and_zoomed(lab, page):
     page.get_by_role("heading", name="All jobs").wait_for()
     settled(page)
     table = page.locator("[data-testid=stDataFrame]").last
-    table.wait_for()
-    box = table.bounding_box()
     for row in (1, 2):
+        settled(page)
+        table.scroll_into_view_if_needed()
+        page.wait_for_timeout(500)  # the table is drawn on a canvas: nothing in the page tells that it stands still
+        box = table.bounding_box()
         page.mouse.click(box["x"] + 18, box["y"] + 36 * row + 16)
-        page.get_by_role("link", name=re.compile("^Open my")).nth(row - 1).wait_for()
+        page.get_by_role("link", name=re.compile("Open my")).nth(row - 1).wait_for()
     page.get_by_role("link", name="Compare the curves of these 2").click()
     page.wait_for_url(re.compile("compare="))
+    page.reload()  # the address holds all of it
     page.wait_for_function(f"{LAST_STEP}({CHART}) > 0")
     settled(page)
     assert page.get_by_role("slider", name="Smoothing").count() == 1
