@@ -133,7 +133,7 @@ class Tab:
         while not until.is_set():
             begun = time.monotonic()
             # A busy server answers late, which is to be measured, not an error.
-            patient = {"open_timeout": 120, "ping_interval": None, "max_size": None}
+            patient = {"open_timeout": 120, "close_timeout": 0.1, "ping_interval": None, "max_size": None}
             connect = websockets.connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], **patient)
             async with connect as connection:
                 clock = await self._ask(connection)
@@ -242,6 +242,7 @@ async def measure(address: str, server: psutil.Process, ids: list[str], told: ar
         await loaded(done)
         if (number + 1) % 100 == 0:
             memory.append((number + 1, server.memory_info().rss))
+            print(f"{number + 1} loads, {memory[-1][1] / 1e6:.0f} MB", file=sys.stderr, flush=True)
     loads = sorted(second for tab, skip in zip(tabs, first, strict=True) for second in tab.loads[skip:])
     lags = sorted(lag for tab in tabs for lag in tab.lags)
     until.set()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -49,10 +50,17 @@ async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Load what the first page needs while nobody is waiting: torch alone takes seconds to import."""
     from dashboard.resources import warm_up
 
+    def prepare() -> None:
+        warm_up()
+        # Streamlit collects garbage after every run of a page or a part of one, and looks at every object for it: with
+        # PyTorch loaded that takes a hundred times as long as the part. What is loaded now stays, and is left out.
+        gc.collect()
+        gc.freeze()
+
     # The thread fills caches and draws nothing; Streamlit's remark that it has no page to draw on is no news.
     remarks = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
     remarks.addFilter(lambda record: "'warm-up'" not in record.getMessage())
-    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=prepare, name="warm-up", daemon=True).start()
     yield {}
 
 
