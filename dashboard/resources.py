@@ -134,11 +134,15 @@ def _record_digest(path: str, stamp: int, record: str) -> str:
 def _rate(folder: str, stamp: tuple[int, ...]) -> float:
     classifier = _model(folder, stamp)
     width, _ = window_of(classifier)
-    windows = np.random.default_rng(0).integers(0, 4, (64, width)).astype(np.uint8)
+    windows = np.random.default_rng(0).integers(0, 4, (256, width)).astype(np.uint8)
     classifier.probabilities(windows[:8])
+    # The best of three, unless one already takes long: a busy moment says little of the minutes after it.
     begun = time.perf_counter()
-    classifier.probabilities(windows)
-    return len(windows) / max(time.perf_counter() - begun, 1e-6)
+    times: list[float] = []
+    while len(times) < 3 and sum(times) < 0.5:
+        classifier.probabilities(windows)
+        times.append(time.perf_counter() - begun - sum(times))
+    return len(windows) / max(min(times), 1e-6)
 
 
 def rate(bundle: Bundle) -> float:
