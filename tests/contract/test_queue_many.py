@@ -17,7 +17,8 @@ from dnalm.lab.worker import Worker
 
 pytestmark = pytest.mark.slow
 
-JOBS = 200
+# A real Slurm starts about one job a second on a small machine, so it gets fewer.
+JOBS = {"local": 200, "slurm": 40}
 # The end of a run without the run: it says that it began, so that one that runs twice is seen, and leaves a result.
 STUB = """
 import os, sys
@@ -32,8 +33,9 @@ def stub(job: Job) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", STUB, str(job.run)]
 
 
-def test_200_jobs_and_two_workers(lab: Lab, engine):
-    submitted = [lab.submit() for _ in range(JOBS)]
+def test_very_many_jobs_and_two_workers(lab: Lab, engine):
+    many = JOBS[engine.backend(stub).name]
+    submitted = [lab.submit() for _ in range(many)]
     stop = threading.Event()
     said: list[str] = []
     workers = [
@@ -46,13 +48,13 @@ def test_200_jobs_and_two_workers(lab: Lab, engine):
     try:
         user = local_user(db=lab.db)
         waiting = (JobState.QUEUED, JobState.RUNNING)
-        wait_for(lambda: not jobs.visible(user, states=waiting, limit=JOBS, db=lab.db), "all jobs end", 400)
+        wait_for(lambda: not jobs.visible(user, states=waiting, limit=many, db=lab.db), "all jobs end", 400)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     ended = [lab.job(job) for job in submitted]
-    assert Counter(job.state for job in ended) == {JobState.SUCCEEDED: JOBS}
+    assert Counter(job.state for job in ended) == {JobState.SUCCEEDED: many}
     assert {job.attempts for job in ended} == {1}
     assert all((job.run / "began").read_text() == f"{job.id}\n" for job in ended)
     assert {job.worker for job in ended} == {worker.id for worker in workers}, "both worked"
