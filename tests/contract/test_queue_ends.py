@@ -17,6 +17,7 @@ from toy_lab import Lab, freeze, kill, stop, unbroken, wait_for, weights_and_met
 
 from dnalm.lab import queue
 from dnalm.lab.job import JobState
+from dnalm.training.ending import INTERRUPTED
 from dnalm.training.listing import summarise
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,9 @@ def test_a_job_that_ignores_sigterm_is_killed_after_the_grace_period(lab: Lab):
     freeze(*lab.processes_of(job))
     lab.cancel(job)
     ended = lab.wait_until_ended(job)
-    assert (ended.state, ended.exit_code) == (JobState.CANCELLED, None)
+    assert ended.state == JobState.CANCELLED
+    # Slurm wakes what stands still before it kills it, which may leave it the moment to end in good order.
+    assert ended.exit_code in (None, INTERRUPTED)
     lab.assert_nothing_left(job)
 
 

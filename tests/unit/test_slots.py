@@ -129,7 +129,7 @@ class TestLocalBackend:
         assert "('CUDA_VISIBLE_DEVICES', 'GPU-1aaa')" in said
         assert f"('DNALM_HOME', '{home.resolve()}')" in said
         assert "LOCAL_RANK" not in said
-        assert "SLURM" not in said
+        assert "('SLURM" not in said
 
     def test_it_lives_is_found_ages_and_is_killed(self, home, no_gpu, tmp_path):
         backend = LocalBackend(python(SLEEP))
