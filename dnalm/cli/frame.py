@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typer.core import TyperGroup
 from dnalm.errors import DnalmError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import Console
 
 INTERRUPTED = 130
@@ -65,6 +68,19 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+@contextmanager
+def on_stop_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a handler take Ctrl-C, SIGTERM and SIGHUP, and put back what took them before."""
+    # SIGINT too: a shell starts background jobs with it ignored, and a supervisor may still send it.
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [(number, signal.signal(number, handler)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, old in before:
+            signal.signal(number, old)
 
 
 @contextmanager

@@ -11,14 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from dnalm.cli.frame import say
+from dnalm.cli.frame import on_stop_signals, say
 from dnalm.cli.worker import GRACE_S, Grace
 from dnalm.errors import DnalmError, InputError
 
@@ -138,21 +137,13 @@ def _environment(root: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def _stopped_by_signals() -> AbstractContextManager[None]:
     """Treat SIGTERM and SIGHUP as Ctrl-C, so that the child never outlives this process."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    # SIGINT too: a shell starts background jobs with it ignored, and a supervisor may still send it.
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [(number, signal.signal(number, interrupt)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+    return on_stop_signals(interrupt)
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes], url: str) -> None:

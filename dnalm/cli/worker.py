@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dnalm.cli.frame import say
+from dnalm.cli.frame import on_stop_signals, say
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -74,8 +72,7 @@ def _reach_database(stop: threading.Event) -> bool:
     return False
 
 
-@contextmanager
-def _setting(stop: threading.Event) -> Iterator[None]:
+def _setting(stop: threading.Event) -> AbstractContextManager[None]:
     """The first SIGTERM, SIGHUP or Ctrl-C sets `stop`; the second one ends the process without waiting for the jobs."""
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -83,10 +80,4 @@ def _setting(stop: threading.Event) -> Iterator[None]:
             raise KeyboardInterrupt
         stop.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [(number, signal.signal(number, note)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+    return on_stop_signals(note)
