@@ -1,15 +1,16 @@
 """dnalm's own classifier as a `Fit`, so that it runs over the same folds as the plain baselines.
 
-The training sequences are dealt to inner folds. In turn, each inner fold is the validation part of a classifier
-trained on the others (`dnalm.training.members.fit_members`: the code that `dnalm train` runs); the classifiers'
-log-odds are averaged. What the validation parts were given says which heads are averaged, calibrates the
-probabilities and sets the threshold. Test sequences are never seen.
+The training sequences are dealt to inner folds. A head that is trained step by step takes turns: an inner fold is the
+validation part of a classifier trained on the others (`dnalm.training.members.fit_members`: the code that `dnalm train`
+runs), and the classifiers' log-odds are averaged. The `wide` head needs no validation part: it is fitted once, on all,
+and its own inner fits speak of sequences they had not seen. What was said of unseen sequences chooses which heads are
+averaged, calibrates the probabilities and sets the threshold. Test sequences are never seen.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,16 @@ from dnalm.evaluation.fitting import Fitted, Labels, inner_folds, platt
 from dnalm.metrics import choose_threshold
 from dnalm.model.bundle import find_bundle, weights_hash
 from dnalm.model.classifier import Member
+from dnalm.model.config import HeadConfig, WideHeadConfig
 from dnalm.training.config import ComputeConfig, HeadChoice, TrainConfig
 from dnalm.training.examples import Examples
 from dnalm.training.loop import make_fabric
-from dnalm.training.members import Start, fit_members, head_configs, mean_logits
+from dnalm.training.members import Start, fit_member, head_configs
 from dnalm.training.run import RunFolder
-from dnalm.training.unfreezing import log_loss, member_logits
+from dnalm.training.unfreezing import member_logits
+from dnalm.training.wide import fit_wide
 
-METHOD = 1
+METHOD = 2
 """Raised when the same configuration gives other figures, so that old results are measured again."""
 INNER_FOLDS = 4
 RANDOM = "random"
@@ -46,8 +49,8 @@ class NetworkFit:
     Attributes:
         model: name or folder of a language model; None starts from a random encoder.
         head: see docs/heads.md; `ensemble` leaves to the inner folds which heads are averaged.
-        rotations: how many of the inner folds take their turn as validation part: 1 trains one classifier, all of
-            them (`INNER_FOLDS`) as many, and every training sequence is validated on once.
+        rotations: how many of the inner folds take their turn as validation part of a head that is trained step by
+            step: 1 trains one classifier, all of them (`INNER_FOLDS`) as many. The `wide` head is fitted once.
         grouped: whether inner folds keep sequences that share a stretch together (see `inner_folds`).
         options: other fields of `TrainConfig`.
         compute: where to compute.
@@ -106,53 +109,84 @@ class NetworkFit:
         labels = np.asarray(labels).astype(bool)
         examples = Examples(list(sequences), labels.astype(np.int64))
         fold = inner_folds(sequences, labels, generator, INNER_FOLDS, grouped=self.grouped)
-        turns = range(min(self.rotations, int(fold.max()) + 1))
-        members: list[list[Member]] = []
-        said: list[NDArray[np.float32]] = []  # of each head, (n, 2): what its validation parts were given
-        for turn in turns:
-            inside = fold != turn
-            fitted = self._train(examples.take(inside), examples.take(~inside), int(generator.integers(2**31 - 1)))
-            if not said:
-                said = [np.full((len(labels), 2), np.nan, dtype=np.float32) for _ in fitted]
-            for logits, one in zip(said, fitted, strict=True):
-                logits[~inside] = one.valid_logits
-            members.append([one.member for one in fitted])
-        validated = np.isin(fold, list(turns))
-        heads = _best_heads([logits[validated] for logits in said], examples.targets[validated])
-        members = [[several[head] for head in heads] for several in members]
-        inside_score = _log_odds(mean_logits([said[head] for head in heads]))
-        slope, offset = _calibration(inside_score[validated], labels[validated])
+        heads = [
+            self._wide(head, examples, fold, int(generator.integers(2**31 - 1)))
+            if isinstance(head, WideHeadConfig)
+            else self._in_turns(head, examples, fold, generator)
+            for head in head_configs(self.head, examples.one_length)
+        ]
+        heads = _best_heads(heads, labels)
+        inside_score = np.mean([head.said for head in heads], axis=0)
+        heard = ~np.isnan(inside_score)
+        slope, offset = _calibration(inside_score[heard], labels[heard])
 
         def probability_of(wanted: Sequences) -> Floats:
             codes = list(wanted)
-            scores = [
-                _log_odds(mean_logits([member_logits(member, codes) for member in several])) for several in members
-            ]
+            scores = [np.mean([_log_odds(member_logits(one, codes)) for one in head.members], axis=0) for head in heads]
             return expit(slope * np.mean(scores, axis=0) + offset)
 
         inside_chance = expit(slope * inside_score + offset)
-        return Fitted(probability_of, choose_threshold(labels[validated], inside_chance[validated]), inside_chance)
+        return Fitted(probability_of, choose_threshold(labels[heard], inside_chance[heard]), inside_chance)
 
-    def _train(self, train: Examples, valid: Examples, seed: int) -> Sequence[Any]:
-        """One classifier of each head, with what it says of the validation part."""
+    def _start(self, examples: Examples, seed: int) -> tuple[TrainConfig, Start]:
         config = self.config(seed)
         start = Start.load(self.model, config)
-        train.check(start.encoder.k)
-        fabric = make_fabric(self.compute)
-        fabric.launch()
-        with tempfile.TemporaryDirectory(prefix="dnalm-fit-") as folder:
-            run = RunFolder.create(Path(folder) / "run", config.model_dump(mode="json"))
-            return fit_members(config, start, train, valid, run, fabric, 2)
+        examples.check(start.encoder.k)
+        return config, start
+
+    def _wide(self, head: WideHeadConfig, examples: Examples, fold: NDArray[np.int64], seed: int) -> _Head:
+        """One fit on all sequences; what it said of each comes from a fit without that fold."""
+        config, start = self._start(examples, seed)
+        member = start.member(head, config.both_strands, 2, seed).to(make_fabric(self.compute).device).eval()
+        generator = np.random.default_rng([seed, 11])
+        fit = fit_wide(
+            member, examples.sequences, examples.targets, fold, generator, class_weights=config.class_weights
+        )
+        said = np.full(len(examples), np.nan)
+        said[fit.rows] = _log_odds(fit.logits)
+        return _Head([member], said)
+
+    def _in_turns(
+        self, head: HeadConfig, examples: Examples, fold: NDArray[np.int64], generator: np.random.Generator
+    ) -> _Head:
+        """One training for each inner fold that takes its turn as validation part."""
+        members, said = [], np.full(len(examples), np.nan)
+        for turn in range(min(self.rotations, int(fold.max()) + 1)):
+            inside = fold != turn
+            config, start = self._start(examples, int(generator.integers(2**31 - 1)))
+            fabric = make_fabric(self.compute)
+            fabric.launch()
+            with tempfile.TemporaryDirectory(prefix="dnalm-fit-") as folder:
+                run = RunFolder.create(Path(folder) / "run", config.model_dump(mode="json"))
+                one = fit_member(head, config, start, examples.take(inside), examples.take(~inside), run, fabric, 2)
+            said[~inside] = _log_odds(one.valid_logits)
+            members.append(one.member)
+        return _Head(members, said)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """One kind of head, trained once or several times.
+
+    Attributes:
+        members: what was trained; their log-odds are averaged.
+        said: log-odds of each training sequence from a member that had not seen it, nan where there is none; `(n,)`.
+    """
+
+    members: list[Member]
+    said: Floats
 
 
 def _log_odds(logits: NDArray[np.float32]) -> Floats:
     return (logits[:, 1] - logits[:, 0]).astype(np.float64)
 
 
-def _best_heads(said: list[NDArray[np.float32]], targets: NDArray[np.int64]) -> list[int]:
-    """The heads whose mean has the lowest loss on the validation parts: any one of them, or all."""
-    choices = [[head] for head in range(len(said))] + ([list(range(len(said)))] if len(said) > 1 else [])
-    losses = [log_loss(mean_logits([said[head] for head in choice]), targets) for choice in choices]
+def _best_heads(heads: list[_Head], labels: Labels) -> list[_Head]:
+    """The heads whose mean has the lowest loss on unseen sequences: any one of them, or all."""
+    choices = [[head] for head in heads] + ([heads] if len(heads) > 1 else [])
+    heard = ~np.isnan(np.sum([head.said for head in heads], axis=0))
+    signs = np.where(labels[heard], 1, -1)
+    losses = [np.logaddexp(0, -signs * np.mean([head.said[heard] for head in some], axis=0)).mean() for some in choices]
     return choices[int(np.argmin(losses))]
 
 

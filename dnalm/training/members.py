@@ -98,25 +98,43 @@ def fit_members(
 ) -> list[Fitted]:
     """Train each head of the configuration's choice, for so many classes."""
     same = train_part.one_length if train_part.one_length == valid_part.one_length else None
-    fitted = []
-    for head in head_configs(config.head, same):
-        member = start.member(head, config.both_strands, classes, config.seed)
-        if isinstance(head, WideHeadConfig):
-            member.to(fabric.device).eval()
-            generator = np.random.default_rng([config.seed, 11])
-            folds = inner_folds(train_part, generator)
-            sequences, targets = train_part.sequences, train_part.targets
-            tell = _reading(run, progress)
-            balanced = config.class_weights
-            fit = fit_wide(member, sequences, targets, folds, generator, class_weights=balanced, progress=tell)
-            run.log(f"wide head: ridge penalty {fit.penalty}, {len(fit.rows)} sequences read")
-        else:
-            stages = unfreezing_stages(config, member, train_part, valid_part, fabric)
-            loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
-            loop.fit(stages)
-        member.eval()
-        fitted.append(Fitted(member, member_logits(member, valid_part.sequences)))
-    return fitted
+    return [
+        fit_member(head, config, start, train_part, valid_part, run, fabric, classes, progress)
+        for head in head_configs(config.head, same)
+    ]
+
+
+def fit_member(
+    head: HeadConfig,
+    config: TrainConfig,
+    start: Start,
+    train_part: Examples,
+    valid_part: Examples,
+    run: RunFolder,
+    fabric: Fabric,
+    classes: int,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Train one head, for so many classes."""
+    member = start.member(head, config.both_strands, classes, config.seed)
+    if isinstance(head, WideHeadConfig):
+        member.to(fabric.device).eval()
+        generator = np.random.default_rng([config.seed, 11])
+        folds = inner_folds(train_part, generator)
+        sequences, targets = train_part.sequences, train_part.targets
+        tell = _reading(run, progress)
+        balanced = config.class_weights
+        fit = fit_wide(member, sequences, targets, folds, generator, class_weights=balanced, progress=tell)
+        run.log(
+            f"wide head: ridge penalty {fit.penalty}, language model counted {fit.share} times, "
+            f"{len(fit.rows)} sequences read"
+        )
+    else:
+        stages = unfreezing_stages(config, member, train_part, valid_part, fabric)
+        loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
+        loop.fit(stages)
+    member.eval()
+    return Fitted(member, member_logits(member, valid_part.sequences))
 
 
 def _reading(run: RunFolder, progress: Progress | None) -> Callable[[int, int], None]:

@@ -7,8 +7,8 @@ method needs a handful of steps. The weights are then written back as one linear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,10 +21,14 @@ from dnalm.model.classifier import Member
 from dnalm.model.heads import Encoding, WideHead
 from dnalm.model.predict import pad
 
-BLOCK_WEIGHTS = {"states": 1.0, "pools": 0.5, "kmers": 0.25, "windows": 1.0, "bases": 0.25}
-"""Prior variance of each block's part of the logit. Chosen on the 81 bp E. coli set's training folds."""
-PENALTIES = (1.0, 0.3, 0.1, 0.03)
-"""Ridge penalties tried, from the strongest; the inner folds choose."""
+BLOCK_WEIGHTS = {"states": 1.0, "pools": 0.05, "kmers": 0.01, "windows": 1.0, "bases": 0.1}
+"""Prior variance of each block's part of the logit. Chosen on the training folds of the two 81 bp sets."""
+OF_THE_LANGUAGE_MODEL = frozenset({"states", "pools"})
+SHARES = (3.0, 1.0, 0.3, 0.1)
+"""Factors tried on the language model's blocks: how much it has to say differs from task to task."""
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+"""Ridge penalties tried, from the strongest."""
+_BEGIN = (SHARES.index(1.0), PENALTIES.index(0.1))
 MOST_SEQUENCES = 8000
 """The fit's memory grows with the square of the sequences: of more, so many are drawn at random."""
 _NEWTON_STEPS = 25
@@ -40,11 +44,13 @@ class WideFit:
 
     Attributes:
         penalty: of the ridge.
+        share: factor on the language model's blocks.
         logits: of the training sequences, each from a fit that had not seen its fold; shape `(n, classes)`.
         rows: which of the training sequences were read, all unless there are very many.
     """
 
     penalty: float
+    share: float
     logits: NDArray[np.float32]
     rows: NDArray[np.int64]
 
@@ -66,7 +72,7 @@ def fit_wide(
         member: with a `WideHead`; evaluation mode.
         sequences: training sequences.
         targets: class of each, shape `(n,)`.
-        folds: inner fold of each, by which the penalty is chosen.
+        folds: inner fold of each, by which the penalty and the language model's share are chosen.
         generator: draws the sequences to read, where there are more than `MOST_SEQUENCES`.
         class_weights: weigh classes by the inverse of their share.
         progress: called with sequences read and to read.
@@ -83,14 +89,15 @@ def fit_wide(
     if "states" in head.sizes:
         _fit_components(member, read)
     blocks = _read_blocks(member, read, progress)
-    kernel = sum(block.products() for block in blocks.values()) + 1.0  # the one is the bias
+    kernels = _Kernels.of(blocks)
     classes = head.linear.out_features
     truth, fold = torch.from_numpy(targets[rows]), torch.from_numpy(folds[rows])
     weights = _sequence_weights(truth, classes, class_weights)
-    penalty, logits = _choose(kernel, truth, fold, weights, classes)
-    duals = _solve(kernel, truth, weights, classes, penalty)
-    _write_back(head, blocks, duals)
-    return WideFit(penalty, logits.numpy(), rows)
+    share, penalty, logits = _choose(kernels, truth, fold, weights, classes)
+    duals = _solve(kernels.at(share), truth, weights, classes, penalty)
+    shared = {name: block.times(share) if name in OF_THE_LANGUAGE_MODEL else block for name, block in blocks.items()}
+    _write_back(head, shared, duals)
+    return WideFit(penalty, share, logits.numpy(), rows)
 
 
 @dataclass(frozen=True)
@@ -130,12 +137,33 @@ class _Block:
         raw -= with_centre - self.centre @ self.centre
         return raw.mul_(self.scale**2)
 
+    def times(self, factor: float) -> _Block:
+        """The block with so many times its weight."""
+        return replace(self, scale=self.scale * factor**0.5)
+
     def weights(self, duals: Tensor) -> Tensor:
         """Weights of the raw features, shape `(classes, size)`, from dual weights `(n, classes)`."""
         if isinstance(self.features, Tensor):
             return self.scale**2 * (duals.T @ self.features)
         raw = torch.from_numpy((self.features.T @ duals.numpy()).T)
         return self.scale**2 * (raw - duals.sum(0)[:, None] * self.centre)
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """Inner products of the sequences, each `(n, n)`: of the language model's blocks, and of the rest with the bias."""
+
+    model: Tensor
+    rest: Tensor
+
+    @classmethod
+    def of(cls, blocks: Mapping[str, _Block]) -> _Kernels:
+        model = sum(block.products() for name, block in blocks.items() if name in OF_THE_LANGUAGE_MODEL)
+        rest = sum(block.products() for name, block in blocks.items() if name not in OF_THE_LANGUAGE_MODEL)
+        return cls(model, rest + 1.0)
+
+    def at(self, share: float) -> Tensor:
+        return self.rest + share * self.model
 
 
 def _scale(weight: float, length: float) -> float:
@@ -249,26 +277,40 @@ def newton(kernel: Tensor, truth: Tensor, weights: Tensor, penalty: float, start
     return dual
 
 
-def _choose(kernel: Tensor, truth: Tensor, fold: Tensor, weights: Tensor, classes: int) -> tuple[float, Tensor]:
-    """The penalty with the lowest out-of-fold log loss, and its out-of-fold logits."""
-    best: tuple[float, float, Tensor] | None = None
-    solved: dict[int, Tensor] = {}  # of each fold, at the penalty before
-    for penalty in PENALTIES:
-        logits = torch.zeros(len(truth), classes)
+def _choose(
+    kernels: _Kernels, truth: Tensor, fold: Tensor, weights: Tensor, classes: int
+) -> tuple[float, float, Tensor]:
+    """The share and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
+
+    The loss has one valley over the grid: the search goes from the middle to a better neighbour until there is none.
+    """
+    solved: dict[int, Tensor] = {}  # of each fold, at the place before
+
+    def unseen(share: float, penalty: float) -> tuple[float, Tensor]:
+        kernel, logits = kernels.at(share), torch.zeros(len(truth), classes)
         for one in fold.unique().tolist():
             inside, outside = (fold != one).nonzero()[:, 0], (fold == one).nonzero()[:, 0]
             seen = kernel[inside][:, inside]
             solved[one] = _solve(seen, truth[inside], weights[inside], classes, penalty, solved.get(one))
             logits[outside] = kernel[outside][:, inside] @ solved[one]
-        loss = float(torch.nn.functional.cross_entropy(logits, truth))
-        if best is not None and loss >= best[0]:
-            break  # the loss has one valley in the penalty
-        best = (loss, penalty, logits)
-    assert best is not None
-    return best[1], best[2]
+        return float(torch.nn.functional.cross_entropy(logits, truth)), logits
+
+    here, moved = _BEGIN, True
+    tried = {here: unseen(SHARES[here[0]], PENALTIES[here[1]])}
+    while moved:
+        moved = False
+        for step in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            place = (here[0] + step[0], here[1] + step[1])
+            if place in tried or not (0 <= place[0] < len(SHARES) and 0 <= place[1] < len(PENALTIES)):
+                continue
+            tried[place] = unseen(SHARES[place[0]], PENALTIES[place[1]])
+            if tried[place][0] < tried[here][0]:
+                here, moved = place, True
+                break
+    return SHARES[here[0]], PENALTIES[here[1]], tried[here][1]
 
 
-def _write_back(head: WideHead, blocks: dict[str, _Block], duals: Tensor) -> None:
+def _write_back(head: WideHead, blocks: Mapping[str, _Block], duals: Tensor) -> None:
     """One linear layer on raw features from the dual weights."""
     weight = [block.weights(duals) for block in blocks.values()]
     shifts = [part @ block.centre for part, block in zip(weight, blocks.values(), strict=True)]

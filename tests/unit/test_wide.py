@@ -14,7 +14,7 @@ from dnalm.model.config import MemberConfig, WideHeadConfig
 from dnalm.training import wide
 from dnalm.training.seeding import seeded
 from dnalm.training.unfreezing import member_logits
-from dnalm.training.wide import PENALTIES, fit_wide, newton
+from dnalm.training.wide import PENALTIES, SHARES, fit_wide, newton
 
 LENGTH = 24
 CONFIG = WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,))
@@ -73,6 +73,7 @@ def test_a_planted_box_is_found():
     one, (sequences, targets) = member(), promoters()
     result = fit(one, sequences, targets)
     assert result.penalty in PENALTIES
+    assert result.share in SHARES
     assert (result.logits.argmax(1) == targets).mean() > 0.85  # out of fold
     fresh, truth = promoters(seed=1)
     assert (member_logits(one, fresh).argmax(1) == truth).mean() > 0.85

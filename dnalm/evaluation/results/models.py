@@ -19,17 +19,17 @@ from dnalm.errors import InputError
 from dnalm.evaluation.baselines import baselines
 from dnalm.evaluation.features import Floats, Sequences, windows
 from dnalm.evaluation.fitting import Fit, Fitted, Labels
-from dnalm.evaluation.networks import INNER_FOLDS, RANDOM, NetworkFit
+from dnalm.evaluation.networks import RANDOM, NetworkFit
 from dnalm.model.bundle import CONFIG, list_bundles, read_bundle
 
 BASELINE_METHOD = 1
 """Raised when a baseline of the same name gives other figures."""
 RULE = "start_codon_rule"
 START_CODONS = ("ATG", "GTG", "TTG")
-# More training sequences than this are fitted once, on a single inner split: it takes minutes, and they suffice.
+# Heads that train the encoder take minutes a fit, so two of the inner folds take their turn as validation part; of more
+# training sequences than this, one.
+ROTATIONS = 2
 ROTATED_UP_TO = 4000
-# Heads that train the encoder take many minutes a fit, so two of the inner folds take their turn.
-SLOW_ROTATIONS = 2
 
 Models = Mapping[str, Path]
 
@@ -95,19 +95,12 @@ def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: 
         return NetworkFit(
             None if start == RANDOM else str(models[start]),
             head,  # type: ignore[arg-type]  # pydantic refuses an unknown head
-            rotations=rotations_of(head, training),
+            rotations=1 if training > ROTATED_UP_TO else ROTATIONS,
             grouped=grouped,
         )
     if model not in _baselines(grouped):
         raise InputError(f"no baseline {model!r}; there are {', '.join(_baselines(grouped))}")
     return _baselines(grouped)[model]
-
-
-def rotations_of(head: str, training: int) -> int:
-    """How many of the inner folds take their turn as validation part."""
-    if training > ROTATED_UP_TO:
-        return 1
-    return INNER_FOLDS if head == "wide" else SLOW_ROTATIONS
 
 
 def describe(model: str, fit: Fit, *, grouped: bool, length: int | None) -> dict[str, Any]:

@@ -30,8 +30,9 @@ says what is still to be measured. No figure is entered by hand.
   it, each seed's own. An interval above 0 says better.
 - *seconds*: of one fit with its predictions, inner folds included.
 - `START+HEAD` is dnalm's classifier: the language model that it starts from (`random`: an encoder without
-  pre-training), and its head. It is trained as `dnalm train` trains, with each of four inner folds of the training
-  sequences in turn as validation (`ensemble`: two of them; on more than 4,000 sequences: one), and averaged.
+  pre-training), and its head. `wide` is fitted once on all training sequences; `aligned`, the other part of the
+  `ensemble`, is trained as `dnalm train` trains, with two of four inner folds of the training sequences in turn as
+  validation (on more than 4,000 sequences: one), and averaged.
 """
 
 
