@@ -205,7 +205,7 @@ def _wait(url: str) -> None:
     raise TimeoutError(f"the dashboard did not answer on {url}")
 
 
-def _wait_until_idle(server: psutil.Process) -> None:
+def wait_until_idle(server: psutil.Process) -> None:
     """Until the dashboard has loaded what it loads beforehand, models and PyTorch."""
     end = time.monotonic() + START_LIMIT
     while server.cpu_percent(interval=2) > 5 and time.monotonic() < end:
@@ -269,7 +269,7 @@ def main() -> int:
         os.environ["DNALM_HOME"] = str(home)
         settings.cache_clear()
         with Trainings(home, told.running) as trainings, dashboard(home) as (address, server):
-            _wait_until_idle(server)
+            wait_until_idle(server)
             found = asyncio.run(measure(address, server, trainings.ids, told))
     memory = found["memory"]
     half = len(memory) // 2

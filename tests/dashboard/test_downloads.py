@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 import tracemalloc
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from urllib.parse import unquote
 
 import pytest
+from asgi_client import Client
 from starlette.applications import Starlette
 from starlette.routing import Route
 from toy_jobs import ToyJobs
@@ -31,58 +28,9 @@ def lab(home):
     database.cache_clear()
 
 
-@dataclass
-class Answer:
-    status_code: int
-    headers: dict[str, str]
-    content: bytes
-
-    @property
-    def text(self) -> str:
-        return self.content.decode()
-
-
-class Client:
-    """Asks the route as a server would."""
-
-    def __init__(self):
-        self.app = Starlette(routes=[Route("/runs/{job_id}.zip", download_run)])
-
-    def get(self, address: str) -> Answer:
-        # In a thread of its own: where browser tests ran before, this one's event loop is theirs.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(self._get(address))).result()
-
-    async def _get(self, address: str) -> Answer:
-        path, _, query = address.partition("?")
-        answer, sent = Answer(0, {}, b""), asyncio.Event()
-        scope = {"type": "http", "method": "GET", "path": unquote(path), "query_string": query.encode(), "headers": []}
-        asked = False
-
-        async def receive():
-            nonlocal asked
-            if asked:  # the browser stays until it has everything
-                await sent.wait()
-                return {"type": "http.disconnect"}
-            asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message):
-            if message["type"] == "http.response.start":
-                answer.status_code = message["status"]
-                answer.headers = {key.decode(): value.decode() for key, value in message["headers"]}
-            else:
-                answer.content += message["body"]
-                if not message.get("more_body"):
-                    sent.set()
-
-        await self.app(scope | {"root_path": "", "http_version": "1.1"}, receive, send)
-        return answer
-
-
 @pytest.fixture
 def client():
-    return Client()
+    return Client(Starlette(routes=[Route("/runs/{job_id}.zip", download_run)]))
 
 
 def unpacked(answer):
