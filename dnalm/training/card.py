@@ -162,5 +162,7 @@ def classifier_card(config: BundleConfig, metrics: dict[str, Any], document: dic
         f" table SHA-256 {data['sha256'][:16]}…",
     ]
     lines += [*[f"- {note}" for note in data.get("notes", [])]]
+    if text := metrics.get("text"):
+        lines.append(f"- {text}")
     lines += ["", "## Make it again", "", _command(document), "", f"Versions: {_versions(document)}.", ""]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dnalm.alphabet import Codes
 from dnalm.datasets import Dataset
 from dnalm.datasets.recipes import load_or_make
 from dnalm.datasets.splits import stretch_groups
@@ -26,6 +27,7 @@ from dnalm.training.loop import Progress, make_fabric
 from dnalm.training.members import Fitted, Start, best_subset, fit_members, mean_logits
 from dnalm.training.pretrain import pretrain
 from dnalm.training.run import RunFolder
+from dnalm.training.seen import MOST_BASES, seen_in_pretraining
 from dnalm.training.unfreezing import member_logits
 
 DEFAULT_GENOMES = ["ecoli-k12"]
@@ -103,7 +105,7 @@ def _train(
     train_part.check(started.encoder.k)
     fitted = fit_members(config, started, train_part, valid_part, run, fabric, len(dataset.labels), progress)
     chosen = best_subset(fitted, valid_part.targets)
-    return _finish(config, run, dataset, started, [fitted[i] for i in chosen], valid_part)
+    return _finish(config, run, dataset, started, model, [fitted[i] for i in chosen], valid_part)
 
 
 def training_examples(config: TrainConfig, dataset: Dataset) -> tuple[Examples, Examples]:
@@ -138,11 +140,20 @@ def _data_facts(config: TrainConfig, dataset: Dataset, train_part: Examples, val
     }
 
 
+def _what_its_text_held(model: str | None, start: Start, test: list[Codes]) -> str:
+    """Whether the language model had read the test sequences, in a sentence."""
+    if model is None:
+        return "The encoder was not pre-trained: it had read nothing"
+    name, *_ = start.parents[0].split()
+    return seen_in_pretraining(model, test, most=MOST_BASES).sentence(name, "test sequences")
+
+
 def _finish(
     config: TrainConfig,
     run: RunFolder,
     dataset: Dataset,
     start: Start,
+    model: str | None,
     fitted: list[Fitted],
     valid_part: Examples,
 ) -> Bundle:
@@ -180,6 +191,8 @@ def _finish(
             generator=np.random.default_rng([config.seed, 12]),
             groups=stretch_groups(codes),
         )
+        if not run.quiet:
+            metrics["text"] = _what_its_text_held(model, start, codes)
     document = run.document()
     bundle_config = BundleConfig(
         kind="classifier",

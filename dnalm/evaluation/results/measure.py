@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dnalm.alphabet import Codes
 from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.recipes import load_or_make
-from dnalm.datasets.splits import grouped_folds, random_folds, shared_with, stretch_groups
+from dnalm.datasets.splits import grouped_folds, random_folds, stretch_groups
 from dnalm.errors import InputError
 from dnalm.evaluation.features import Sequences, take
 from dnalm.evaluation.markov import bits_per_base, fit_markov, fit_mixture
@@ -27,13 +27,11 @@ from dnalm.metrics import binary_metrics
 from dnalm.model.bundle import read_bundle, weights_hash
 from dnalm.model.predict import LanguageModel
 from dnalm.sequences import read_records
-from dnalm.training.config import PretrainConfig
 from dnalm.training.examples import Examples, limit
-from dnalm.training.genomes import prepare_corpus
 from dnalm.training.run import versions
+from dnalm.training.seen import seen_in_pretraining
 
 HELD_OUT_SHARE = 0.1
-_TEXT_BLOCK = 4_000_000
 _STREAM_DRAW = 20  # the stream of random numbers that draws few labels, apart from the fits' own
 
 
@@ -249,16 +247,6 @@ def model_facts(folder: Path) -> dict[str, Any]:
 def _text(unit: Unit, models: Models) -> dict[str, Any]:
     """How many of a dataset's sequences share a stretch with the text that a language model was trained on."""
     started, facts = time.perf_counter(), model_facts(models[unit.model])
-    told = read_bundle(models[unit.model]).config.trained.get("config")
-    if not told or told.get("phase") != "pretrain":
-        return {"shared": None, "of": None, "facts": facts, "seconds": 0.0}
-    try:
-        corpus, _ = prepare_corpus(PretrainConfig.model_validate(told))
-    except InputError as error:  # a genome that is not at hand: the other measurements go on
-        return {"shared": None, "of": None, "why": str(error), "facts": facts, "seconds": 0.0}
-    text, sequences = corpus.train(), labelled(unit.data).dataset.codes()
-    hit = np.zeros(len(sequences), dtype=bool)
-    for first in range(0, len(text), _TEXT_BLOCK):
-        hit |= shared_with(sequences, [np.asarray(text[first : first + _TEXT_BLOCK + 100])])
+    seen = seen_in_pretraining(models[unit.model], labelled(unit.data).dataset.codes())
     seconds = round(time.perf_counter() - started, 2)
-    return {"shared": int(hit.sum()), "of": len(hit), "facts": facts, "seconds": seconds}
+    return {"shared": seen.shared, "of": seen.of, "why": seen.why, "facts": facts, "seconds": seconds}
