@@ -18,6 +18,15 @@ FILES = {
 }
 
 
+def show_address() -> None:
+    """Have the browser show the address that a page is drawn from.
+
+    After a link from a page to itself Streamlit knows the new parameters, but leaves them out of the address, and a
+    reload would lose them. Where the address is right already, the browser does nothing.
+    """
+    st.query_params.from_dict({name: st.query_params.get_all(name) for name in st.query_params})
+
+
 def link(
     page: str,
     label: str,

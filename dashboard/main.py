@@ -11,6 +11,8 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
+from dashboard.links import show_address  # noqa: E402, it is found by the path above
+
 st.set_page_config(page_title="dnalm", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
 HOME = st.Page("views/home.py", title="Home", icon=":material/home:", default=True)
@@ -30,6 +32,8 @@ LONG_SEQUENCES = st.Page(
 st.html("<style>.stMainBlockContainer{padding-top:4rem}</style>")
 
 # On top: the pictures want the width that a sidebar takes.
-st.navigation(
+page = st.navigation(
     {"": [HOME, DATA], "Train": [PRE_TRAIN, FINE_TUNE, JOBS, MODELS], "Scan": [LONG_SEQUENCES]}, position="top"
-).run()
+)
+show_address()
+page.run()

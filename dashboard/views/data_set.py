@@ -69,6 +69,8 @@ def _to_be_made(user: User, name: str) -> None:
     st.text(recipe.description)
     words = "This set has not been made here yet. Making it takes a few seconds to half a minute."
     st.info(words, icon=":material/info:")
+    if st.session_state.get("data_recipe_split") != split:
+        st.session_state["data_recipe_split"] = split  # the address has the last word, after Back as well
     st.segmented_control(
         "How to split it",
         list(SPLITS),
@@ -76,7 +78,6 @@ def _to_be_made(user: User, name: str) -> None:
         required=True,
         help=SPLIT_HELP,
         key="data_recipe_split",
-        default=split,
         on_change=_other_split,
         args=(recipe.name, seed),
     )

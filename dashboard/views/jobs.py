@@ -13,7 +13,6 @@ from dnalm.lab import jobs
 def main() -> None:
     """Draw the page: one job where the address names one, else all."""
     user = acting_user()
-    _show_address()
     job_id = st.query_params.get("job")
     if not job_id:
         jobs_list.show(user)
@@ -29,15 +28,6 @@ def main() -> None:
         jobs_one.back()
         return
     jobs_one.show(user, job)
-
-
-def _show_address() -> None:
-    """Have the browser show the address that this page is drawn from.
-
-    After a link from this page to itself Streamlit knows the new parameters, but leaves them out of the address, and a
-    reload would lose them.
-    """
-    st.query_params.from_dict({name: st.query_params.get_all(name) for name in st.query_params})
 
 
 main()
