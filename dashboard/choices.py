@@ -1,9 +1,12 @@
-"""What a training can start from: the genomes, language models and labelled sets that this person may use."""
+"""What a training can start from: the genomes, language models and labelled sets that this person may use.
+
+And what the pages that launch one share: the choice above their form, and what could not be used of the address.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -70,6 +73,38 @@ def show_problems(problems: Iterable[str]) -> None:
     """Say what of the address could not be used."""
     for problem in dict.fromkeys(problems):
         st.warning(problem, icon=":material/warning:")
+
+
+def one_of(
+    label: str,
+    titles: Mapping[str, str],
+    chosen: str,
+    *,
+    key: str,
+    on_change: Callable[[str], None],
+    help: str | None = None,
+) -> None:
+    """The choice that decides which form follows, in a row; the address has the last word on what is chosen.
+
+    Args:
+        label: what is asked.
+        titles: each option and what is shown of it.
+        chosen: the option that the address stands for.
+        key: the widget's own.
+        on_change: writes another option into the address.
+        help: a word of explanation.
+    """
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
+    st.radio(
+        label,
+        list(titles),
+        key=key,
+        format_func=lambda option: titles[option],
+        horizontal=True,
+        on_change=lambda: on_change(st.session_state[key]),
+        help=help,
+    )
 
 
 def query() -> dict[str, list[str]]:

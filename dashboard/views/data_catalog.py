@@ -62,20 +62,20 @@ def show(user: User) -> None:
         }
     )
     st.caption("Choose a row for what the file holds, its licence, how to cite it, and to fetch it.")
-    st.dataframe(
+    named = st.query_params.get("file")
+    data_parts.rows(
         frame,
+        [entry.name for entry in shown],
         key="data_files",
-        hide_index=True,
-        height=min(38 + 35 * len(shown), 390),
-        on_select=lambda: _open([entry.name for entry in shown]),
-        selection_mode="single-row",
-        column_config={
+        choose=_open,
+        chosen=named,
+        tallest=390,
+        columns={
             "File": st.column_config.TextColumn(width="large"),
             "Size (MB)": st.column_config.NumberColumn(format="%.2f"),
         },
         alt=f"{len(shown)} files of the catalogue, {sum(map(bool, places.values()))} of them here",
     )
-    named = st.query_params.get("file")
     if named is None:
         return
     try:
@@ -88,10 +88,11 @@ def _absent(entry: Entry) -> str:
     return "to be fetched" if entry.addresses else "cannot be fetched"
 
 
-def _open(names: list[str]) -> None:
-    rows = st.session_state["data_files"]["selection"]["rows"]
-    if rows:
-        st.query_params["file"] = names[rows[0]]
+def _open(name: str | None) -> None:
+    if name:
+        st.query_params["file"] = name
+    else:
+        st.query_params.pop("file", None)
 
 
 def _details(user: User, entry: Entry) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -56,6 +56,51 @@ def number(parameter: str, default: float, low: float, high: float) -> float:
 def go_to(**query: str) -> None:
     """Make this the page's whole address."""
     st.query_params.from_dict(query)
+
+
+def rows(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    key: str,
+    choose: Callable[[str | None], None],
+    chosen: str | None = None,
+    tallest: int,
+    columns: dict[str, Any],
+    alt: str,
+) -> None:
+    """A table of which one row can be chosen; the address has the last word on which it is.
+
+    Args:
+        frame: what is shown.
+        names: what the address calls each row.
+        key: the widget's own.
+        choose: writes the row into the address, or takes it out for None.
+        chosen: the row that the address names.
+        tallest: pixels of height from which the table scrolls.
+        columns: Streamlit's configuration of the columns.
+        alt: the table in words.
+    """
+    marked = [names.index(chosen)] if chosen in names else []
+    held = st.session_state.get(key)
+    if held is not None and held["selection"]["rows"] != marked:
+        st.session_state[key] = {"selection": {"rows": marked}}
+
+    def changed() -> None:
+        now = st.session_state[key]["selection"]["rows"]
+        choose(names[now[0]] if now else None)
+
+    st.dataframe(
+        frame,
+        key=key,
+        hide_index=True,
+        height=min(38 + 35 * len(names), tallest),
+        on_select=changed,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": marked}} if held is None else None,
+        column_config=columns,
+        alt=alt,
+    )
 
 
 def picture(figure: go.Figure, key: str, *, alt: str, name: str, table: pd.DataFrame) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import background, sets
+from dashboard.saying import say_what_was_done
 from dashboard.views import data_parts
 from dnalm.errors import DnalmError
 from dnalm.lab.people import User
@@ -13,6 +14,7 @@ from dnalm.lab.people import User
 
 def show(user: User) -> None:
     """Draw the overview; choosing a row opens the set."""
+    say_what_was_done()
     for task in background.under_way(sets.MAKING):
         if task.owner == user.id:
             data_parts.follow(task)
@@ -40,14 +42,13 @@ def show(user: User) -> None:
         }
     )
     st.caption("Choose a row to open the set: what it holds, how it is split, and what could mislead a model in it.")
-    st.dataframe(
+    data_parts.rows(
         frame,
+        [row.name for row in known],
         key="data_sets",
-        hide_index=True,
-        height=min(38 + 35 * len(known), 600),
-        on_select=lambda: _open([row.name for row in known]),
-        selection_mode="single-row",
-        column_config={
+        choose=_open,
+        tallest=600,
+        columns={
             "Set": st.column_config.TextColumn(width="medium"),
             "What it holds": st.column_config.TextColumn(width="large"),
             "Sequences": st.column_config.TextColumn(width="small"),
@@ -61,7 +62,6 @@ def show(user: User) -> None:
     st.code("dnalm data list\ndnalm data make ecoli-sigma70-81\ndnalm data audit ecoli-sigma70-81", language="bash")
 
 
-def _open(names: list[str]) -> None:
-    rows = st.session_state["data_sets"]["selection"]["rows"]
-    if rows:
-        data_parts.go_to(dataset=names[rows[0]])
+def _open(name: str | None) -> None:
+    if name:
+        data_parts.go_to(dataset=name)

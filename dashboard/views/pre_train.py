@@ -82,15 +82,11 @@ def _from_the_address(titles: dict[str, str]) -> tuple[dict[str, Any], list[str]
 def _budget(values: dict[str, Any]) -> str:
     """The field in which the budget is given; it is filled in."""
     given = next((name for name in BUDGETS if values.get(name) is not None), "minutes")
-    key = f"{KEY}:budget"
-    if st.session_state.get(key) != given:
-        st.session_state[key] = given
-    st.radio(
+    choices.one_of(
         "Budget in",
-        list(BUDGETS),
-        key=key,
-        format_func=lambda name: BUDGETS[name][0],
-        horizontal=True,
+        {name: title for name, (title, _) in BUDGETS.items()},
+        given,
+        key=f"{KEY}:budget",
         on_change=_take_budget,
         help="Time on the clock, or how often the text is read.",
     )
@@ -98,8 +94,7 @@ def _budget(values: dict[str, Any]) -> str:
     return given
 
 
-def _take_budget() -> None:
-    chosen = st.session_state[f"{KEY}:budget"]
+def _take_budget(chosen: str) -> None:
     for name in BUDGETS:
         st.query_params.pop(name, None)
         st.session_state.pop(f"{KEY}:{name}", None)
