@@ -25,6 +25,10 @@ from dnalm.settings import settings
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE_S = 60
 """How long a writer waits for another: seconds."""
+CONNECT_S = 10
+"""How long a PostgreSQL server may take to answer at all: seconds."""
+# A server, or a network, that dies while a connection is open is noticed within a minute instead of hours.
+_LIVELY = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 50_000}
 BEGIN = "dnalm_begin"
 MIGRATION_LOCK = 0x646E616C6D  # "dnalm", a number that no other program on that server takes
 
@@ -48,7 +52,7 @@ class Database:
         self.url = _address(given)
         self.name = self.url.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else create_engine(self.url, pool_pre_ping=True)
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         # Two writers that both begin by reading could each block the other: a writing transaction locks first.
         self._writing = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
 
@@ -177,5 +181,14 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
+def _postgresql_engine(url: URL) -> Engine:
+    """An engine whose connections give up on a server that does not answer; what the address says goes before."""
+    wanted = {"connect_timeout": CONNECT_S, **_LIVELY}
+    arguments = {name: value for name, value in wanted.items() if name not in url.query}
+    return create_engine(url, pool_pre_ping=True, connect_args=arguments)
+
+
 def _first_line(error: OperationalError | InterfaceError) -> str:
-    return str(error.orig).strip().split("\n", maxsplit=1)[0]
+    line = str(error.orig).strip().split("\n", maxsplit=1)[0]
+    late = "connection timeout expired" in line
+    return "the server does not answer; is it up, and is the address right?" if late else line

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import delete, inspect, select, text, update
+from sqlalchemy import delete, inspect, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 from toy_queue import enqueue, people
 
 from dnalm.errors import InputError, RunError
 from dnalm.lab import audit
+from dnalm.lab import database as database_module
 from dnalm.lab.database import Database, DatabaseError
 from dnalm.lab.people import add_user, local_user, users
 from dnalm.lab.schema import AuditRow, Base, JobRow, UserRow
@@ -146,6 +149,30 @@ def test_a_server_that_is_not_there_is_one_sentence_without_the_password(home):
         db.migrate()
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_one_sentence_within_seconds(home, monkeypatch):
+    monkeypatch.setattr("dnalm.lab.database.CONNECT_S", 2)
+    with socket.socket() as listening:  # the system takes the connection, and nobody ever speaks
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        db = Database(f"postgresql://lab:secret@127.0.0.1:{listening.getsockname()[1]}/lab")
+        begun = time.monotonic()
+        for ask in (db.migrate, db.revision):
+            with pytest.raises(DatabaseError, match=r"^the lab's database .*: the server does not answer; ") as caught:
+                ask()
+            assert "secret" not in str(caught.value)
+        assert time.monotonic() - begun < 30
+    db.dispose()
+
+
+def test_what_the_address_says_of_timeouts_goes_before(home, monkeypatch):
+    given = []
+    monkeypatch.setattr("dnalm.lab.database.create_engine", lambda url, **options: given.append(options))
+    database_module._postgresql_engine(make_url("postgresql+psycopg://lab@host/lab?connect_timeout=30"))
+    database_module._postgresql_engine(make_url("postgresql+psycopg://lab@host/lab"))
+    assert ["connect_timeout" in options["connect_args"] for options in given] == [False, True]
+    assert given[1]["connect_args"]["connect_timeout"] == 10
 
 
 @pytest.mark.parametrize("url", ["mysql://lab", "not an address"])
