@@ -90,11 +90,6 @@ def open_set(user: User, name: str) -> Opened | None:
     return Opened(*read, found)
 
 
-def share(user: User, entry: IndexedDataset) -> None:
-    """Let the whole lab see a set, or only its owner again."""
-    index.share_dataset(user, entry.id, not entry.shared)
-
-
 @st.cache_resource(max_entries=4, show_spinner="Reading the set")
 def _read(folder: str, *stamps: int) -> tuple[Dataset, dict[str, Any], Profile]:
     dataset = Dataset.load(folder)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dnalm.errors import RunError
+
+GONE = ".gone-"
 
 
 @contextmanager
@@ -21,6 +26,32 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def out_of_sight(folder: Path) -> Path:
+    """Take a folder's name away at once, whole; its files are to be removed when nothing speaks of them any more.
+
+    Returns:
+        Where it is until then: `.gone-…` beside it.
+
+    Raises:
+        RunError: it cannot be moved.
+    """
+    grave = Path(tempfile.mkdtemp(dir=folder.parent, prefix=GONE))
+    try:
+        folder.rename(grave / folder.name)
+    except OSError as error:
+        grave.rmdir()
+        raise RunError(f"{folder}: cannot be removed ({(error.strerror or str(error)).lower()})") from None
+    return grave
+
+
+def clear_leftovers(parent: Path) -> int:
+    """Remove what a killed process had begun to remove from a folder; returns how many."""
+    found = list(parent.glob(f"{GONE}*"))
+    for folder in found:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(found)
 
 
 def write_whole(path: Path, text: str) -> None:

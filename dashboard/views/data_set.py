@@ -9,10 +9,12 @@ import streamlit as st
 
 from dashboard import background, sets
 from dashboard.links import link
+from dashboard.saying import say_what_was_done
 from dashboard.sets import Opened
-from dashboard.views import data_audit, data_parts
+from dashboard.views import data_audit, data_manage, data_parts
 from dnalm.datasets.recipes import Recipe, dataset_id, of_id
 from dnalm.errors import DnalmError
+from dnalm.lab import index
 from dnalm.lab.people import User
 
 SPLITS = {"grouped": "Grouped (honest)", "random": "Random (as published)"}
@@ -37,8 +39,11 @@ def show(user: User, name: str) -> None:
             problem = str(error)
     st.title("What does this set teach, and what could mislead?")
     link("data", "All sets", icon=":material/arrow_back:")
+    say_what_was_done()
     if problem:
         st.error(problem, icon=":material/error:")
+        for entry in (one for one in index.datasets(user) if one.name == name):
+            data_manage.show(user, entry)  # what is damaged can still be deleted
     elif opened is not None:
         _opened(user, name, opened)
     elif task and task.under_way:
@@ -122,7 +127,8 @@ def _made_of(recipe: Recipe) -> None:
 
 def _opened(user: User, name: str, opened: Opened) -> None:
     dataset, info = opened.dataset, opened.dataset.info
-    st.header(data_parts.plain(str(info.get("title") or name)), anchor=False)
+    said = info.get("title") if of_id(name) else opened.entry.description
+    st.header(data_parts.plain(str(said or name)), anchor=False)
     st.text(str(info.get("description") or ""))
     lengths = dataset.table["sequence"].str.len()
     window = f"{lengths.min():,}" if dataset.window else f"{lengths.min():,} to {lengths.max():,}"
@@ -138,6 +144,7 @@ def _opened(user: User, name: str, opened: Opened) -> None:
     _next_steps(user, name, opened)
     data_audit.show(name, opened)
     _origin(name, info)
+    data_manage.show(user, opened.entry)
 
 
 def _next_steps(user: User, name: str, opened: Opened) -> None:
@@ -147,10 +154,6 @@ def _next_steps(user: User, name: str, opened: Opened) -> None:
             other = "random" if meant[1] == "grouped" else "grouped"
             twin = dataset_id(meant[0].name, seed=meant[2], split=other)
             link("data", f"The same, {other} split", icon=":material/call_split:", query={"dataset": twin})
-        elif opened.entry.owner == user.id:
-            words = "Let only me see it" if opened.entry.shared else "Share it with the lab"
-            icon = ":material/lock:" if opened.entry.shared else ":material/group:"
-            st.button(words, key="data_share", icon=icon, on_click=sets.share, args=(user, opened.entry))
         st.download_button(
             "Sequences (CSV)",
             lambda: opened.dataset.table.to_csv(index=False),

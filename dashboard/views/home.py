@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import resources
 from dashboard.links import link
 from dashboard.person import acting_user
-from dashboard.views.models_parts import plain
+from dashboard.saying import plain
 from dnalm.errors import DnalmError
 from dnalm.lab import index, jobs
 from dnalm.lab.job import JobState

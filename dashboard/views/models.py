@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.person import acting_user
+from dashboard.saying import say_what_was_done
 from dashboard.views import models_all, models_one
-from dashboard.views.models_parts import back, say_what_was_done
+from dashboard.views.models_parts import back
 from dnalm.errors import InputError
 from dnalm.lab import index
 

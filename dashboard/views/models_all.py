@@ -10,18 +10,9 @@ import streamlit as st
 
 from dashboard.figures import headline, measured_on
 from dashboard.links import link
+from dashboard.saying import attempt, plain, say_what_was_done
 from dashboard.views import models_compare
-from dashboard.views.models_parts import (
-    MEANINGS,
-    attempt,
-    bundle_of,
-    lineage_picture,
-    open_model,
-    plain,
-    say_what_was_done,
-    size_text,
-    whose,
-)
+from dashboard.views.models_parts import MEANINGS, bundle_of, lineage_picture, open_model, size_text, whose
 from dnalm.errors import DnalmError
 from dnalm.lab import index
 from dnalm.lab.indexed import IndexedModel

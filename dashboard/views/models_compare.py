@@ -11,7 +11,8 @@ from dashboard.charts.intervals import interval_figure
 from dashboard.charts.theme import look
 from dashboard.comparison import Group, best, groups
 from dashboard.figures import HEADLINE, TITLES
-from dashboard.views.models_parts import bundle_of, plain
+from dashboard.saying import plain
+from dashboard.views.models_parts import bundle_of
 from dnalm.errors import DnalmError
 from dnalm.lab.indexed import IndexedModel
 

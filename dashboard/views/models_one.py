@@ -10,17 +10,14 @@ import streamlit as st
 
 from dashboard.figures import all_figures, headline, measured_on
 from dashboard.links import link
+from dashboard.saying import attempt, plain, refused, say_what_was_done
 from dashboard.views.models_parts import (
     MEANINGS,
-    attempt,
     back,
     bundle_of,
     card_text,
     lineage_picture,
     open_model,
-    plain,
-    refused,
-    say_what_was_done,
     show_all,
     size_text,
     whose,

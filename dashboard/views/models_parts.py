@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from dashboard.charts.lineage import lineage_figure
 from dashboard.charts.theme import look
-from dnalm.errors import DnalmError
 from dnalm.lab.indexed import IndexedModel, model_stamp
 from dnalm.lab.lineage import Lineage, Stage
 from dnalm.model.bundle import Bundle, read_bundle
@@ -24,7 +20,6 @@ MEANINGS = {
 }
 TALLEST = 560
 """Pixels of the picture that stand on the page at once; the rest is scrolled to."""
-_SAID = "models_said"
 
 
 def open_model(name: str) -> None:
@@ -40,38 +35,6 @@ def show_all() -> None:
 def back() -> None:
     """The way to all models."""
     st.button("All models", key="models_back", icon=":material/arrow_back:", on_click=show_all)
-
-
-def refused(work: Callable[[], Any]) -> bool:
-    """Whether something that a person asked for is refused; the next drawing says why."""
-    try:
-        work()
-    except DnalmError as error:
-        st.session_state[_SAID] = ("error", str(error))
-        return True
-    return False
-
-
-def attempt(work: Callable[[], Any], done: str) -> bool:
-    """Do something that a person asked for, and say on the next drawing how it went."""
-    if refused(work):
-        return False
-    st.session_state[_SAID] = ("success", done)
-    return True
-
-
-def say_what_was_done() -> None:
-    """Say how the last click went, once."""
-    kind, text = st.session_state.pop(_SAID, (None, ""))
-    if kind == "error":
-        st.error(plain(text), icon=":material/error:")
-    elif kind == "success":
-        st.success(plain(text), icon=":material/check_circle:")
-
-
-def plain(text: str) -> str:
-    """Text of others' making as Markdown that shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
 
 
 def card_text(card: str) -> str:

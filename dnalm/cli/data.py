@@ -14,7 +14,7 @@ from dnalm.cli.output import figure_text, print_json, print_table
 from dnalm.errors import InputError
 
 app = typer.Typer(
-    help="List, fetch, make and audit data.",
+    help="List, fetch, make and audit data; describe, share and delete labelled sets.",
     no_args_is_help=True,
     epilog=examples("dnalm data list", "dnalm data make ecoli-promoters-150", "dnalm data audit ecoli-promoters-150"),
 )
@@ -161,6 +161,59 @@ def audit(
         print_json(report)
     else:
         print_table(["what", "found"], list(_flat(report)))
+
+
+Own = Annotated[str, typer.Argument(help="A labelled set of this installation, by its whole name.", metavar="DATASET")]
+
+
+@app.command("describe", epilog=examples('dnalm data describe mine "Enhancers of our strain, 2026"'))
+def describe(
+    dataset: Own,
+    description: Annotated[str, typer.Argument(help="One line; an empty one takes back what was written.")],
+    as_json: Json = False,
+) -> None:
+    """Say in a line what a labelled set holds."""
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    found = index.describe_dataset(user, index.dataset(user, dataset).id, description)
+    if as_json:
+        print_json({"dataset": found.name, "description": found.description})
+    else:
+        say(f"{found.name}: {found.description}")
+
+
+@app.command("share", epilog=examples("dnalm data share mine", "dnalm data share mine --off"))
+def share(
+    dataset: Own,
+    off: Annotated[bool, typer.Option("--off", help="Only its owner and admins see it again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the whole lab see a labelled set."""
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    found = index.share_dataset(user, index.dataset(user, dataset).id, not off)
+    if as_json:
+        print_json({"dataset": found.name, "shared": found.shared})
+    else:
+        say(f"{found.name}: {'shared with the lab' if found.shared else 'private'}")
+
+
+@app.command("delete", epilog=examples("dnalm data delete mine"))
+def delete(dataset: Own, as_json: Json = False) -> None:
+    """Delete a labelled set, unless a job is about to read it or a model was trained on it."""
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    index.delete_dataset(user, index.dataset(user, dataset).id)
+    if as_json:
+        print_json({"deleted": dataset})
+    else:
+        say(f"deleted {dataset}")
 
 
 def _downloaded(advance: Advance, done: int, total: int) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnalm.model.bundle import Bundle
 
 app = typer.Typer(
-    help="List, show, rename, delete, export and import models.",
+    help="List, show, rename, describe, share, delete, export and import models.",
     no_args_is_help=True,
     epilog=examples("dnalm models list", "dnalm models show ecoli-lm"),
 )
@@ -99,6 +99,40 @@ def rename(
         print_json({"model": renamed.name, "folder": renamed.folder})
     else:
         typer.echo(renamed.folder)
+
+
+@app.command("describe", epilog=examples('dnalm models describe our-strain-lm "Reads our strain, 2026"'))
+def describe(
+    model: Model, description: Annotated[str, typer.Argument(help="One line.")], as_json: Json = False
+) -> None:
+    """Say in a line what a model is; its own files say so then too."""
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    found = index.describe_model(user, _own(user, model), description)
+    if as_json:
+        print_json({"model": found.name, "description": found.description})
+    else:
+        say(f"{found.name}: {found.description}")
+
+
+@app.command("share", epilog=examples("dnalm models share our-strain-lm", "dnalm models share our-strain-lm --off"))
+def share(
+    model: Model,
+    off: Annotated[bool, typer.Option("--off", help="Only its owner and admins see it again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the whole lab see a model."""
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
+
+    user = local_user()
+    found = index.share_model(user, _own(user, model), not off)
+    if as_json:
+        print_json({"model": found.name, "shared": found.shared})
+    else:
+        say(f"{found.name}: {'shared with the lab' if found.shared else 'private'}")
 
 
 @app.command("delete", epilog=examples("dnalm models delete my-lm"))

@@ -1,21 +1,26 @@
-"""What keeps a model from being deleted or renamed: models that came from it, jobs that are about to read it."""
+"""What keeps a model or a dataset from being deleted: models that came from it, jobs that are about to read it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dnalm.errors import InputError
+from dnalm.datasets.recipes import of_id
+from dnalm.errors import DnalmError, InputError
 from dnalm.lab import rows
+from dnalm.lab.database import Database, database
 from dnalm.lab.job import JobState
 from dnalm.lab.lineage import dependents
 from dnalm.lab.people import User
-from dnalm.lab.schema import JobRow, ModelRow
-from dnalm.model.bundle import find_bundle
+from dnalm.lab.schema import DatasetRow, JobRow, ModelRow
+from dnalm.model.bundle import find_bundle, read_bundle
 from dnalm.settings import settings
+
+OPEN = (JobState.QUEUED, JobState.RUNNING)
 
 
 def refuse_children(session: Session, user: User, row: ModelRow) -> None:
@@ -24,15 +29,13 @@ def refuse_children(session: Session, user: User, row: ModelRow) -> None:
     Raises:
         InputError: names those that this person may see, and says how many others there are.
     """
-    everyone = [one for one in rows.listed(session, ModelRow, None) if (settings().home / one.folder).is_dir()]
+    everyone = _models_here(session)
     origins = [rows.model_of(one).origin for one in everyone] + [one.origin for one in rows.shipped_models()[0]]
     below = {one.model for one in dependents(origins, row.id)}
     children = [one for one in everyone if one.id in below]
     if children:
-        named = sorted(one.name for one in children if rows.may_see(user, one))
-        hidden = len(children) - len(named)
-        others = [f"{hidden} of other people"] if hidden else []
-        raise InputError(f"{row.name} cannot be deleted: made from it are {', '.join(named + others)}")
+        named = _named(children, lambda one: rows.may_see(user, one))
+        raise InputError(f"{row.name} cannot be deleted: made from it are {named}")
 
 
 def refuse_jobs(session: Session, user: User, row: ModelRow, done: str) -> None:
@@ -41,20 +44,127 @@ def refuse_jobs(session: Session, user: User, row: ModelRow, done: str) -> None:
     Raises:
         InputError: names those that this person may see, and says how many others there are.
     """
-    open_states = [JobState.QUEUED, JobState.RUNNING]
-    jobs = session.scalars(select(JobRow).where(JobRow.state.in_(open_states)))
-    reading = [job for job in jobs if _reads(job.config, settings().home / row.folder)]
-    if reading:
-        named = sorted(job.name for job in reading if user.is_admin or job.shared or job.owner_id == user.id)
-        hidden = len(reading) - len(named)
-        others = [f"{hidden} of other people"] if hidden else []
-        jobs_text = ", ".join(named + others)
-        raise InputError(f"{row.name} cannot be {done} while jobs that wait or run start from it: {jobs_text}")
+    folder = settings().home / row.folder
+    if named := _jobs_that(session, user, lambda config: _starts_from(config, folder)):
+        raise InputError(f"{row.name} cannot be {done} while jobs that wait or run start from it: {named}")
 
 
-def _reads(config: dict[str, Any], model: Path) -> bool:
+def refuse_jobs_of_run(session: Session, user: User, run: Path) -> None:
+    """Refuse to delete a run folder whose model jobs that wait or run start from.
+
+    Raises:
+        InputError: names those that this person may see, and says how many others there are.
+    """
+    if named := _jobs_that(session, user, lambda config: _starts_from(config, run / "bundle")):
+        raise InputError(f"{run.name} cannot be deleted while jobs that wait or run start from it: {named}")
+
+
+def refuse_reading_jobs(session: Session, user: User, row: DatasetRow) -> None:
+    """Refuse to delete a dataset that jobs which wait or run read.
+
+    Raises:
+        InputError: names those that this person may see, and says how many others there are.
+    """
+    folder = settings().home / row.folder
+    if named := _jobs_that(session, user, lambda config: any(_is(name, folder) for name in _datasets_of(config))):
+        raise InputError(f"{row.name} cannot be deleted while jobs that wait or run read it: {named}")
+
+
+def refuse_models(session: Session, user: User, row: DatasetRow) -> None:
+    """Refuse to delete a dataset that models learnt from: nobody could test them on it again.
+
+    What a recipe makes is not kept for them: the recipe makes the same again.
+
+    Raises:
+        InputError: names those that this person may see, and says how many others there are.
+    """
+    twins = [one for one in rows.listed(session, DatasetRow, None) if _same_rows(one, row)]
+    if of_id(row.name) is not None or twins:
+        return
+    made = [one for one in _models_here(session) if _learnt_from(one, row)]
+    if made:
+        named = _named(made, lambda one: rows.may_see(user, one))
+        raise InputError(f"{row.name} cannot be deleted: trained on it are {named}; delete those first")
+
+
+def files_in_use(db: Database | None = None) -> frozenset[Path]:
+    """The genome files that jobs which wait or run read, whoever's they are: they have to stay where they are.
+
+    Raises:
+        DatabaseError: the jobs cannot be asked for.
+    """
+    with (db or database()).reading() as session:
+        named = [name for job in open_jobs(session) for name in _genomes_of(job.config)]
+    return frozenset(Path(name).resolve() for name in named)
+
+
+def open_jobs(session: Session) -> Iterable[JobRow]:
+    """The jobs that wait or run: what they read has to stay."""
+    return session.scalars(select(JobRow).where(JobRow.state.in_(OPEN)))
+
+
+def _models_here(session: Session) -> list[ModelRow]:
+    return [one for one in rows.listed(session, ModelRow, None) if (settings().home / one.folder).is_dir()]
+
+
+def _jobs_that(session: Session, user: User, reads: Callable[[dict[str, Any]], bool]) -> str:
+    """The open jobs whose configuration reads something, by name; empty where there is none."""
+    return _named(
+        [job for job in open_jobs(session) if reads(job.config)],
+        lambda job: user.is_admin or job.shared or job.owner_id == user.id,
+    )
+
+
+def _named(found: list[Any], seen: Callable[[Any], bool]) -> str:
+    """The names of those that a person may see, and how many others there are."""
+    named = sorted(one.name for one in found if seen(one))
+    hidden = len(found) - len(named)
+    return ", ".join(named + ([f"{hidden} of other people"] if hidden else []))
+
+
+def _starts_from(config: dict[str, Any], model: Path) -> bool:
     named = config.get("model")
     try:
         return isinstance(named, str) and find_bundle(named).resolve() == model.resolve()
     except (InputError, OSError, ValueError):
         return False
+
+
+def _datasets_of(config: dict[str, Any]) -> Iterator[str]:
+    """The datasets that a configuration names, those of its pre-training too."""
+    for part in (config, config.get("pretrain")):
+        for field in ("dataset", "exclude_matches"):
+            if isinstance(part, dict) and isinstance(named := part.get(field), str):
+                yield named
+
+
+def _genomes_of(config: dict[str, Any]) -> Iterator[str]:
+    """The genomes that a configuration names, those of its pre-training too."""
+    for part in (config, config.get("pretrain")):
+        named = part.get("genomes") if isinstance(part, dict) else None
+        if isinstance(named, list):
+            yield from (name for name in named if isinstance(name, str))
+
+
+def _is(name: str, folder: Path) -> bool:
+    try:
+        return name == folder.name or Path(name).resolve() == folder.resolve()
+    except (OSError, ValueError):
+        return False
+
+
+def _same_rows(one: DatasetRow, row: DatasetRow) -> bool:
+    same = bool(row.extra.get("sha256")) and one.extra.get("sha256") == row.extra.get("sha256")
+    return one.id != row.id and same and (settings().home / one.folder).is_dir()
+
+
+def _learnt_from(model: ModelRow, row: DatasetRow) -> bool:
+    """Whether a model says that it learnt from the dataset with these very rows."""
+    try:
+        trained = read_bundle(settings().home / model.folder).config.trained
+    except DnalmError:
+        return False
+    data, config = trained.get("data"), trained.get("config")
+    if isinstance(data, dict) and isinstance(data.get("sha256"), str):
+        return bool(data["sha256"]) and data["sha256"] == row.extra.get("sha256")
+    return isinstance(config, dict) and row.name in _datasets_of(config)

@@ -13,19 +13,54 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from dnalm import files
 from dnalm.errors import DnalmError, InputError
-from dnalm.lab import audit, rows
+from dnalm.lab import audit, notes, rows
 from dnalm.lab.database import Database, database
 from dnalm.lab.in_use import refuse_children, refuse_jobs
-from dnalm.lab.indexed import IndexedDataset, IndexedModel, IndexedRun, model_facts
+from dnalm.lab.indexed import IndexedModel, IndexedRun, model_facts
 from dnalm.lab.job import Job
 from dnalm.lab.lineage import Lineage, draw_lineage
 from dnalm.lab.people import User
 from dnalm.lab.rows import DATASETS, MODELS, RUNS, may_see, refresh
-from dnalm.lab.schema import DatasetRow, ModelRow
+from dnalm.lab.schema import ModelRow
+from dnalm.lab.sets import (
+    add_dataset,
+    check_dataset_deletable,
+    dataset,
+    datasets,
+    delete_dataset,
+    describe_dataset,
+    share_dataset,
+)
 from dnalm.model import shelf
 from dnalm.model.exchange import export_bundle, import_bundle
 from dnalm.settings import settings
+
+__all__ = [
+    "Counts",
+    "add_dataset",
+    "check_dataset_deletable",
+    "check_deletable",
+    "dataset",
+    "datasets",
+    "delete_dataset",
+    "delete_model",
+    "describe_dataset",
+    "describe_model",
+    "export_model",
+    "import_model",
+    "lineage",
+    "model",
+    "models",
+    "reindex",
+    "rename_model",
+    "run_finished",
+    "runs",
+    "share_dataset",
+    "share_model",
+    "unreadable",
+]
 
 
 @dataclass(frozen=True)
@@ -52,18 +87,25 @@ class Counts:
 def reindex(db: Database | None = None) -> Counts:
     """Rebuild the index from the folders. Doing it again changes nothing.
 
-    Owners and shares that the database knows stay; where it was lost, jobs included, everything is the local user's
-    and private, until it is shared again.
+    Owners, shares and descriptions that the database knows stay, and are written beside the folders (`lab.json`) where
+    they are not; where the database was lost, they come back from there. A folder without a word on it is the local
+    user's and private.
     """
     db = db or database()
     shelf.clear_leftovers()
+    for parent in (settings().datasets, settings().runs):
+        files.clear_leftovers(parent)
     came, problems = [], []
     for folder in RUNS.folders():
         try:
             came += [model.name for model in shelf.shelve_run(folder)]
         except (DnalmError, OSError) as error:
             problems.append(str(error))
-    looks = [refresh(kind, db) for kind in (MODELS, DATASETS, RUNS)]
+    kinds = (MODELS, DATASETS, RUNS)
+    looks = [refresh(kind, db) for kind in kinds]
+    with db.reading() as session:
+        for kind, look in zip(kinds, looks, strict=True):
+            notes.keep_missing(session, rows.listed(session, kind.table, look.present))
     counts = [len(look.present) for look in looks]
     unreadable = dict.fromkeys([*problems, *(text for look in looks for text in look.problems)])
     return Counts(
@@ -229,6 +271,7 @@ def import_model(
         row = rows.put(session, MODELS, folder, model_facts(folder), owner=user.id, shared=shared)
         audit.record(session, user.id, "model.import", f"model:{row.id}", name=row.name)
         session.flush()
+        notes.keep(session, row)
         return rows.model_of(row)
 
 
@@ -239,48 +282,6 @@ def export_model(user: User, model_id: str, target: Path, *, db: Database | None
         InputError: there is no such model, or the target's folder is missing.
     """
     return export_bundle(model(user, model_id, db=db).folder, target)
-
-
-def datasets(user: User, *, db: Database | None = None) -> list[IndexedDataset]:
-    """The datasets of this installation that this person may see, the newest first."""
-    db = db or database()
-    look = refresh(DATASETS, db)
-    with db.reading() as session:
-        found = [rows.dataset_of(row) for row in rows.listed(session, DatasetRow, look.present) if may_see(user, row)]
-    return sorted(found, key=lambda dataset: dataset.created, reverse=True)
-
-
-def add_dataset(
-    user: User, folder: Path, *, description: str = "", shared: bool = False, db: Database | None = None
-) -> IndexedDataset:
-    """Note whose a dataset folder is, after an upload or a recipe has made it below `$DNALM_HOME/datasets`.
-
-    Raises:
-        InputError: it is not there, cannot be read, or is another person's already.
-    """
-    db = db or database()
-    if folder.resolve().parent != settings().datasets.resolve():
-        raise InputError(f"{folder}: a dataset of this installation is a folder in {settings().datasets}")
-    facts = DATASETS.facts(settings().datasets / folder.name)
-    with db.session() as session:
-        row = rows.put(session, DATASETS, settings().datasets / folder.name, facts, owner=user.id, shared=shared)
-        row.description = " ".join(description.split())[: shelf.LONGEST_DESCRIPTION] or row.description
-        audit.record(session, user.id, "dataset.add", f"dataset:{row.id}", name=row.name)
-        session.flush()
-        return rows.dataset_of(row)
-
-
-def share_dataset(user: User, dataset_id: str, shared: bool, *, db: Database | None = None) -> IndexedDataset:
-    """Let the whole lab see a dataset, or only its owner again.
-
-    Raises:
-        InputError: it is not this person's.
-    """
-    with (db or database()).session() as session:
-        row = rows.own(session, user, DatasetRow, dataset_id, "share")
-        row.shared = shared
-        audit.record(session, user.id, "dataset.share", f"dataset:{row.id}", shared=shared)
-        return rows.dataset_of(row)
 
 
 def runs(user: User, *, db: Database | None = None) -> list[IndexedRun]:
@@ -303,4 +304,5 @@ def _change(
         work(session, row)
         rows.fill(row, model_facts(settings().home / row.folder))
         session.flush()
+        notes.keep(session, row)
         return rows.model_of(row)

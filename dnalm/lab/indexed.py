@@ -13,6 +13,7 @@ from typing import Any
 from dnalm.datasets.dataset import INFO, TABLE
 from dnalm.errors import InputError
 from dnalm.lab.lineage import Origin, Parent, Stage, origin
+from dnalm.lab.notes import described
 from dnalm.model.bundle import CONFIG, WEIGHTS, read_bundle, weights_hash
 from dnalm.model.shelf import FILES, LONGEST_DESCRIPTION, run_of
 from dnalm.settings import settings
@@ -211,7 +212,8 @@ def dataset_facts(folder: Path) -> Facts:
         "sha256": str(info.get("sha256", "")),
         "size": sum(stamp[1::2]),
     }
-    return Facts(folder.name, str(info.get("title") or info.get("name") or "")[:LONGEST_DESCRIPTION], created, extra)
+    said = described(folder, "") or str(info.get("title") or info.get("name") or "")
+    return Facts(folder.name, said[:LONGEST_DESCRIPTION], created, extra)
 
 
 def run_facts(folder: Path) -> Facts:
@@ -227,7 +229,7 @@ def run_facts(folder: Path) -> Facts:
         created = _changed(folder / RUN_CONFIG)
     created = created.replace(tzinfo=UTC) if created.tzinfo is None else created
     extra = {"stamp": run_stamp(folder), "phase": str(document["config"].get("phase", ""))}
-    return Facts(folder.name, str(document["config"].get("name") or ""), created, extra)
+    return Facts(folder.name, described(folder, str(document["config"].get("name") or "")), created, extra)
 
 
 def _changed(path: Path) -> datetime:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from toy_queue import enqueue
 
 from dashboard import background, labelled_uploads, sets
 from dashboard.background import TaskState
@@ -20,9 +21,10 @@ from dnalm.alphabet import decode
 from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.files import make_from_files
 from dnalm.datasets.profile import Histogram
-from dnalm.lab import index
+from dnalm.lab import index, jobs
 from dnalm.lab.database import database
 from dnalm.lab.people import add_user
+from dnalm.lab.schema import JobRow
 from dnalm.settings import PACKAGE_ROOT, settings
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
@@ -338,7 +340,60 @@ def test_a_damaged_set_is_named(lab, tmp_path):
     opened(dataset=SET)
     dataset = Dataset.load(folder)
     dataset.table.assign(label="other").to_parquet(folder / "sequences.parquet")
-    assert "changed or damaged" in opened(dataset=SET).error[0].value
+    page = opened(dataset=SET)
+    assert "changed or damaged" in page.error[0].value
+    page.button(key="data_delete").click().run()
+    page.button(key="data_delete_yes").click().run()
+    assert not folder.exists()
+
+
+def test_a_set_is_described_shared_and_deleted_after_being_asked(lab, tmp_path):
+    made(tmp_path)
+    page = opened(dataset=SET)
+    entry = index.dataset(acting_user(), SET)
+    page.text_input(key=f"data_description_{entry.id}").set_value("Enhancers of *our* strain")
+    next(button for button in page.button if button.label == "Save").click().run()
+    assert page.success[0].value == "Saved."
+    assert index.dataset(acting_user(), SET).description == "Enhancers of *our* strain"
+    assert "Enhancers of \\*our\\* strain" in [header.value for header in page.header]
+    page.button(key="data_share").click().run()
+    assert page.success[0].value == "The lab can see it now."
+    assert "shared with the lab" in words(page)
+    # Something depends on it: it says so, and asks nothing.
+    trained(SET, acting_user().id, "train-on-it")
+    page.button(key="data_delete").click().run()
+    assert "while jobs that wait or run read it" in page.error[0].value
+    assert "train-on-it" in page.error[0].value
+    assert not [button for button in page.button if button.key == "data_delete_yes"]
+    for job in jobs.visible(acting_user()):
+        jobs.cancel(acting_user(), job.id)
+    page.button(key="data_delete").click().run()
+    assert "60 sequences" in page.warning[-1].value
+    assert "cannot be brought back" in page.warning[-1].value
+    page.button(key="data_delete_no").click().run()
+    assert index.dataset(acting_user(), SET).shared
+    page.button(key="data_delete").click().run()
+    page.button(key="data_delete_yes").click().run()
+    assert page.success[0].value == f"{SET} was deleted."
+    assert page.query_params == {}
+    assert not (settings().datasets / SET).exists()
+
+
+def trained(dataset: str, owner: str, name: str) -> None:
+    """A queued job that is its row alone, and reads a set."""
+    enqueue(database(), name, owner)
+    with database().session() as session:
+        session.get_one(JobRow, name).config = {"phase": "train", "dataset": dataset}
+
+
+def test_a_colleagues_shared_set_can_be_looked_at_and_not_changed(lab, tmp_path, monkeypatch):
+    made(tmp_path)
+    index.add_dataset(acting_user(), settings().datasets / SET, shared=True)
+    anna = add_user(acting_user(), "anna", "Anna")
+    monkeypatch.setattr("dashboard.person.local_user", lambda: anna)
+    page = opened(dataset=SET)
+    assert "only they or an admin may change it" in words(page)
+    assert not [button for button in page.button if button.key in ("data_share", "data_delete")]
 
 
 # The pictures and their words

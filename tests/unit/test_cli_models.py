@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from toy_family import family, finished_run
+from toy_models import toy_dataset
 from typer.testing import CliRunner
 
 from dnalm.cli import app
@@ -62,3 +63,26 @@ def test_reindex_counts_and_gives_finished_runs_models_their_names(home: Path):
     counted = json.loads(run("lab", "reindex", "--json").stdout)
     assert (counted["models"], counted["runs"], counted["came"]) == (1, 1, ["from-a-run"])
     assert "from-a-run" in names()
+
+
+def test_a_model_is_described_and_shared(home: Path):
+    family(home / "models")
+    result = run("models", "describe", "lm", "Reads  our strain", "--json")
+    assert json.loads(result.stdout) == {"model": "lm", "description": "Reads our strain"}
+    for words, shared in (((), True), (("--off",), False)):
+        result = run("models", "share", "lm", *words, "--json")
+        assert json.loads(result.stdout) == {"model": "lm", "shared": shared}
+
+
+def test_a_dataset_is_described_shared_and_deleted(home: Path):
+    toy_dataset(home / "datasets" / "mine")
+    result = run("data", "describe", "mine", "Our  promoters", "--json")
+    assert json.loads(result.stdout) == {"dataset": "mine", "description": "Our promoters"}
+    for words, shared in (((), True), (("--off",), False)):
+        result = run("data", "share", "mine", *words, "--json")
+        assert json.loads(result.stdout) == {"dataset": "mine", "shared": shared}
+    assert run("data", "delete", "mine").exit_code == 0
+    assert not (home / "datasets" / "mine").exists()
+    result = run("data", "delete", "mine")
+    assert result.exit_code == 2
+    assert "no dataset 'mine'" in result.stderr

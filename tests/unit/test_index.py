@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from datetime import UTC, datetime
@@ -11,18 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from toy_family import family, finished_run, language_model
+from toy_family import classifier, family, finished_run, language_model
 from toy_models import toy_dataset
+from toy_queue import genome
 
 import dnalm
-from dnalm.errors import InputError
-from dnalm.lab import audit, index
+from dnalm.errors import InputError, RunError
+from dnalm.lab import audit, index, jobs
 from dnalm.lab.database import Database
 from dnalm.lab.job import Job, JobState
-from dnalm.lab.people import User, add_user, local_user
+from dnalm.lab.people import User, add_user, local_user, users
 from dnalm.lab.schema import JobRow
 from dnalm.model.shelf import rename_model
 from dnalm.settings import settings
+from dnalm.training.config import PretrainConfig
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +102,90 @@ def test_a_lost_database_comes_back_from_the_folders(home: Path):
     assert index.reindex(fresh).added == 0
     assert facts(fresh, local_user(fresh)) == before
     fresh.dispose()
+
+
+def test_a_lost_database_gives_back_owners_shares_and_descriptions(home: Path):
+    db = opened(home)
+    admin = local_user(db)
+    ada, bob = (add_user(admin, name, name.capitalize(), db=db) for name in ("ada", "bob"))
+    language_model(home / "elsewhere", "lm", 1)
+    lm = index.import_model(ada, home / "elsewhere", name="adas-lm", shared=True, db=db)
+    index.describe_model(ada, lm.id, "Reads our strain", db=db)
+    index.rename_model(ada, lm.id, "strain-7", db=db)
+    for name in ("mine", "private", "plain"):
+        toy_dataset(home / "datasets" / name, title="As made")
+    mine = index.add_dataset(bob, home / "datasets" / "mine", db=db)
+    index.describe_dataset(bob, mine.id, "Boxes of our strain", db=db)
+    index.share_dataset(bob, mine.id, True, db=db)
+    index.add_dataset(bob, home / "datasets" / "private", description="Not yet published", db=db)
+    told = PretrainConfig(genomes=[str(genome(home))], minutes=1, name="adas-run")
+    job = jobs.submit(ada, told, db=db)
+    jobs.share(ada, job.id, True, db=db)
+    jobs.rename(ada, job.id, "The night run", db=db)
+    other = jobs.submit(bob, told, db=db)
+    finished_run(home, "pretrain-1", name="bobs-lm", seed=9)
+    queued(db, bob, "pretrain-1", state="succeeded", shared=True)
+    index.reindex(db)
+    before = facts(db, admin), seen(db, ada), seen(db, bob)
+    assert {"strain-7", "bobs-lm", "mine", job.run.name} <= seen(db, ada)
+    assert not {"private", "plain", other.run.name} & seen(db, ada)
+    db.dispose()
+    for file in home.glob("lab.db*"):
+        file.unlink()
+    fresh = opened(home)
+    index.reindex(fresh)
+    assert (facts(fresh, local_user(fresh)), seen(fresh, ada), seen(fresh, bob)) == before
+    assert index.dataset(bob, "mine", db=fresh).description == "Boxes of our strain"
+    assert [(one.id, one.name, one.role) for one in users(ada, db=fresh)] == [
+        ("ada", "Ada", "member"),
+        ("bob", "Bob", "member"),
+        ("local", "local user", "admin"),
+    ]
+    (run,) = [one for one in index.runs(ada, db=fresh) if one.name == job.run.name]
+    assert (run.owner_name, run.shared, run.description) == ("Ada", True, "The night run")
+    fresh.dispose()
+
+
+def seen(db: Database, user: User) -> set[str]:
+    """Names of what a person may see."""
+    return {one.name for look in (index.models, index.datasets, index.runs) for one in look(user, db=db)}
+
+
+def test_what_was_there_before_there_were_notes_gets_them(home: Path, db: Database, ada: User):
+    toy_dataset(home / "datasets" / "mine")
+    index.add_dataset(ada, home / "datasets" / "mine", shared=True, db=db)
+    note = home / "datasets" / "mine" / "lab.json"
+    note.unlink()
+    index.reindex(db)
+    assert json.loads(note.read_text()) == {"owner": "ada", "owner_name": "Ada", "shared": True, "description": None}
+    # Where both are there, the database is right.
+    note.write_text(json.dumps({"owner": "mallory", "owner_name": "M", "shared": False, "description": None}))
+    index.reindex(db)
+    assert json.loads(note.read_text())["owner"] == "ada"
+    assert index.dataset(ada, "mine", db=db).shared
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", '{"owner": 3, "shared": true}', '{"owner": "ada"}', "x" * 100_000])
+def test_a_damaged_note_says_nothing(home: Path, text: str):
+    toy_dataset(home / "datasets" / "mine")
+    (home / "datasets" / "mine" / "lab.json").write_text(text)
+    fresh = opened(home)
+    (found,) = index.datasets(local_user(fresh), db=fresh)
+    assert (found.owner, found.shared) == ("local", False)
+    fresh.dispose()
+
+
+def test_what_cannot_be_written_beside_the_folder_is_not_done(home: Path, db: Database, ada: User, monkeypatch):
+    toy_dataset(home / "datasets" / "mine")
+    mine = index.add_dataset(ada, home / "datasets" / "mine", db=db)
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dnalm.lab.notes.write_whole", full)
+    with pytest.raises(RunError, match=r"lab\.json: cannot be written \(no space left on device\)"):
+        index.share_dataset(ada, mine.id, True, db=db)
+    assert not index.dataset(ada, "mine", db=db).shared
 
 
 @hypothesis_settings(
@@ -368,3 +455,83 @@ def test_datasets_have_owners_too(home: Path, db: Database, ada: User, bob: User
         index.share_dataset(bob, added.id, False, db=db)
     with pytest.raises(InputError, match="a folder in"):
         index.add_dataset(ada, home, db=db)
+
+
+def test_a_datasets_description_is_kept_and_can_be_taken_back(home: Path, db: Database, ada: User, bob: User):
+    toy_dataset(home / "datasets" / "mine", title="Our promoters")
+    added = index.add_dataset(ada, home / "datasets" / "mine", shared=True, db=db)
+    found = index.describe_dataset(ada, added.id, "Boxes of\nour strain", db=db)
+    assert found.description == "Boxes of our strain"
+    # It outlives a change of the set's own files, which keep what they said.
+    toy_dataset(home / "datasets" / "mine", seed=1, title="Our promoters, again")
+    assert index.dataset(bob, "mine", db=db).description == "Boxes of our strain"
+    assert index.describe_dataset(ada, added.id, " ", db=db).description == "Our promoters, again"
+    with pytest.raises(InputError, match="Ada's"):
+        index.describe_dataset(bob, added.id, "mine", db=db)
+    with pytest.raises(InputError, match="at most 2,000 letters; this one has 2,001"):
+        index.describe_dataset(ada, added.id, "x" * 2001, db=db)
+    done = [entry.action for entry in audit.entries(local_user(db), subject=f"dataset:{added.id}", db=db)]
+    assert done == ["dataset.describe", "dataset.describe", "dataset.add", "dataset.found"]
+
+
+def test_a_deleted_dataset_is_gone_with_its_row(home: Path, db: Database, ada: User, bob: User):
+    toy_dataset(home / "datasets" / "mine")
+    added = index.add_dataset(ada, home / "datasets" / "mine", shared=True, db=db)
+    with pytest.raises(InputError, match="Ada's"):
+        index.delete_dataset(bob, added.id, db=db)
+    index.delete_dataset(ada, added.id, db=db)
+    assert index.datasets(ada, db=db) == []
+    assert list((home / "datasets").iterdir()) == []
+    with pytest.raises(InputError, match="no dataset"):
+        index.delete_dataset(ada, added.id, db=db)
+    assert audit.entries(ada, limit=1, db=db)[0].action == "dataset.delete"
+
+
+@pytest.mark.parametrize("state", list(JobState))
+@pytest.mark.parametrize("config", [{"dataset": "mine"}, {"pretrain": {"exclude_matches": "mine"}}])
+def test_a_dataset_that_a_job_is_about_to_read_stays(home: Path, db: Database, ada: User, bob: User, state, config):
+    toy_dataset(home / "datasets" / "mine")
+    added = index.add_dataset(ada, home / "datasets" / "mine", shared=True, db=db)
+    queued(db, ada, "train-1", state=state, **config)
+    queued(db, bob, "train-2", state=state, dataset=str(home / "datasets" / "mine"))
+    queued(db, bob, "train-3", dataset="another")
+    if state in (JobState.QUEUED, JobState.RUNNING):
+        for act in (index.check_dataset_deletable, index.delete_dataset):
+            with pytest.raises(InputError, match=r"mine cannot .* wait or run read it: train-1, 1 of other people$"):
+                act(ada, added.id, db=db)
+        assert (home / "datasets" / "mine").is_dir()
+    else:
+        index.delete_dataset(ada, added.id, db=db)
+
+
+def test_a_dataset_that_a_model_learnt_from_stays_and_says_which(home: Path, db: Database, admin: User):
+    made = toy_dataset(home / "datasets" / "mine")
+    mine = index.dataset(admin, "mine", db=db)
+    classifier(home / "models" / "other", "other", 1, data="e" * 64)
+    index.check_dataset_deletable(admin, mine.id, db=db)
+    classifier(home / "models" / "caller", "caller", 2, data=made.sha256())
+    index.models(admin, db=db)
+    with pytest.raises(InputError, match=r"mine cannot be deleted: trained on it are caller; delete those first$"):
+        index.delete_dataset(admin, mine.id, db=db)
+    # A copy of the set holds the same sequences: then this one may go.
+    toy_dataset(home / "datasets" / "copy")
+    index.delete_dataset(admin, mine.id, db=db)
+    copy = index.dataset(admin, "copy", db=db)
+    with pytest.raises(InputError, match="caller"):
+        index.delete_dataset(admin, copy.id, db=db)
+    index.delete_model(admin, index.model(admin, "caller", db=db).id, db=db)
+    index.delete_dataset(admin, copy.id, db=db)
+
+
+def test_what_a_recipe_makes_is_not_kept_for_its_models(home: Path, db: Database, admin: User):
+    made = toy_dataset(home / "datasets" / "ecoli-sigma70-81")
+    classifier(home / "models" / "caller", "caller", 2, data=made.sha256())
+    index.models(admin, db=db)
+    index.delete_dataset(admin, index.dataset(admin, "ecoli-sigma70-81", db=db).id, db=db)
+    assert index.datasets(admin, db=db) == []
+
+
+def test_what_a_kill_left_of_a_delete_is_cleared(home: Path, db: Database):
+    toy_dataset(home / "datasets" / ".gone-x" / "mine")
+    assert index.reindex(db).datasets == 0
+    assert list((home / "datasets").iterdir()) == []

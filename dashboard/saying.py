@@ -1,0 +1,45 @@
+"""What a person asked for: done or refused, and said on the next drawing of the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dnalm.errors import DnalmError
+
+_SAID = "said"
+
+
+def refused(work: Callable[[], Any]) -> bool:
+    """Whether something that a person asked for is refused; the next drawing says why."""
+    try:
+        work()
+    except DnalmError as error:
+        st.session_state[_SAID] = ("error", str(error))
+        return True
+    return False
+
+
+def attempt(work: Callable[[], Any], done: str) -> bool:
+    """Do something that a person asked for, and say on the next drawing how it went."""
+    if refused(work):
+        return False
+    st.session_state[_SAID] = ("success", done)
+    return True
+
+
+def say_what_was_done() -> None:
+    """Say how the last click went, once."""
+    kind, text = st.session_state.pop(_SAID, (None, ""))
+    if kind == "error":
+        st.error(plain(text), icon=":material/error:")
+    elif kind == "success":
+        st.success(plain(text), icon=":material/check_circle:")
+
+
+def plain(text: str) -> str:
+    """Text of others' making as Markdown that shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
