@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,16 @@ def this_machine(folder: Path) -> Machine:
         folder = folder.parent
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(_memory(), shutil.disk_usage(folder).free, cores, _gpus())
+
+
+def processor() -> str:
+    """What the processor is called, as `AMD EPYC 7763 64-Core Processor`; empty where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model", "cpu model")))
+    return next(named, platform.processor())
 
 
 def _memory() -> int | None:

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -28,11 +30,12 @@ from dnalm.model.language_model import AWDLanguageModel
 from dnalm.settings import settings
 from dnalm.training.config import ComputeConfig
 from dnalm.training.loop import make_fabric
-from dnalm.training.machine import this_machine
+from dnalm.training.machine import processor, this_machine
 
 _SECONDS = 2.0
 _LEAST_STEPS, _MOST_STEPS = 2, 100
 _LONGEST = 180.0  # seconds after which a timing is given up
+_KEPT = 30 * 24 * 3600.0  # seconds for which one is believed: drivers, neighbours and clock rates change
 # One at a time: two at once would each find the machine half as fast as it is.
 _ALONE = threading.Lock()
 
@@ -71,6 +74,8 @@ class Timing(Checked):
 def timing(work: Workload, *, measure: bool = True) -> Timing | None:
     """Seconds of a step on this machine, from the cache where the same was timed before.
 
+    What was timed more than 30 days ago, or on another kind of machine, by another PyTorch or dnalm, is timed anew.
+
     Args:
         work: what a step does.
         measure: whether to time it where that has not been done; it takes 5 to 20 seconds.
@@ -83,22 +88,46 @@ def timing(work: Workload, *, measure: bool = True) -> Timing | None:
     """
     kept = settings().cache / "timings" / f"{_key(work)}.json"
     with _ALONE:
-        try:
-            return Timing.model_validate_json(kept.read_text())
-        except (OSError, ValidationError):
-            if not measure:
-                return None
+        if (known := _read(kept)) or not measure:
+            return known
         found = _measured(work)
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, found.model_dump_json())
+        for old in kept.parent.glob("*.json"):
+            if not _is_fresh(old):
+                old.unlink(missing_ok=True)
     return found
+
+
+def _read(kept: Path) -> Timing | None:
+    try:
+        return Timing.model_validate_json(kept.read_text()) if _is_fresh(kept) else None
+    except (OSError, ValidationError):
+        return None
+
+
+def _is_fresh(kept: Path) -> bool:
+    try:
+        # One from the future was written by a clock that was wrong then, or is now.
+        return abs(time.time() - kept.stat().st_mtime) < _KEPT
+    except OSError:
+        return False
 
 
 def _key(work: Workload) -> str:
     machine = this_machine(settings().home)
     gpus = [name for name, _ in machine.gpus]
-    here = [platform.node(), machine.cores, gpus, torch.__version__, os.environ.get("OMP_NUM_THREADS")]
+    kind = [platform.system(), platform.machine(), processor(), machine.cores, gpus, os.environ.get("OMP_NUM_THREADS")]
+    here = [*kind, torch.__version__, dnalm_version()]
     return hashlib.sha256(json.dumps([work.model_dump(mode="json"), here]).encode()).hexdigest()[:20]
+
+
+def dnalm_version() -> str:
+    """The version of dnalm; empty where it was not installed."""
+    try:
+        return version("dnalm")
+    except PackageNotFoundError:
+        return ""
 
 
 def _measured(work: Workload) -> Timing:

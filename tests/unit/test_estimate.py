@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 from toy_models import language_model_bundle, tiny_encoder, toy_dataset, write_genome
@@ -250,6 +252,42 @@ class TestTiming:
         assert timing(work) == found
         assert timing(work, measure=False) == found
         assert timing(work.model_copy(update={"rows": 5}), measure=False) is None
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda patch: patch.setattr(timings, "processor", lambda: "another processor"),
+            lambda patch: patch.setattr(timings, "dnalm_version", lambda: "9.9"),
+            lambda patch: patch.setattr(timings.torch, "__version__", "9.9"),
+            lambda patch: patch.setenv("OMP_NUM_THREADS", "64"),
+        ],
+        ids=["processor", "dnalm", "torch", "threads"],
+    )
+    def test_what_was_timed_elsewhere_or_by_another_version_does_not_count(self, home, monkeypatch, change):
+        work = self.timed(monkeypatch)
+        assert timing(work, measure=False) is not None
+        change(monkeypatch)
+        assert timing(work, measure=False) is None
+
+    @pytest.mark.parametrize("days", [31, -31])
+    def test_a_timing_is_believed_for_thirty_days(self, home, monkeypatch, days):
+        work = self.timed(monkeypatch)
+        (kept,) = (home / "cache" / "timings").iterdir()
+        os.utime(kept, (time.time() - days / 31 * 29 * 86400,) * 2)
+        assert timing(work, measure=False) is not None
+        os.utime(kept, (time.time() - days * 86400,) * 2)
+        assert timing(work, measure=False) is None
+        # Timing anything clears away what is too old.
+        timing(work.model_copy(update={"rows": 5}))
+        assert [path.name for path in (home / "cache" / "timings").iterdir()] != [kept.name]
+        assert not kept.exists()
+
+    def timed(self, monkeypatch) -> Workload:
+        """A step that was timed just now, without the seconds that it takes."""
+        monkeypatch.setattr(timings, "_measured", lambda work: Timing(step=0.2, forward=0.1, gigaflops=50))
+        work = Workload(encoder=tiny_encoder(), rows=4, length=64, compute=CPU)
+        timing(work)
+        return work
 
 
 class TestShell:
