@@ -39,10 +39,10 @@ class ToyJobs:
         self.user = local_user()
         self.host, self.pid = socket.gethostname(), pid or os.getpid()
         self.slots = tuple(f"cpu{number}" for number in range(slots))
-        self.worker = worker_id(self.host, self.pid)
+        self.worker, self.backend = worker_id(self.host, self.pid), "local"
 
     def start_worker(self) -> None:
-        queue.register(WorkerInfo(self.worker, self.host, self.pid, 1.0, "local", self.slots))
+        queue.register(WorkerInfo(self.worker, self.host, self.pid, 1.0, self.backend, self.slots))
 
     def stop_worker(self) -> None:
         queue.unregister(self.worker)

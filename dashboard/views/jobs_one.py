@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.charts.curves import MOST_RUNS, Shown, curves_figure
 from dashboard.charts.theme import look
+from dashboard.engine import engine
 from dashboard.figures import all_figures, headline, measured_on
 from dashboard.links import link
 from dashboard.queue_reading import reader as queue_reader
@@ -91,8 +92,11 @@ def _standing(job: Job) -> None:
         if job.reason:
             st.write(f"It is queued again: {_text(job.reason)}")
     elif job.state is JobState.RUNNING:
-        progress = progress_of(job)
-        st.progress(words.share_done(progress), text=words.standing(job, progress))
+        progress, said = progress_of(job), engine.standing(job)
+        if said:
+            st.info(said, icon=":material/dns:")
+        if not said or progress:
+            st.progress(words.share_done(progress), text=words.standing(job, progress))
         if job.slots:
             st.caption(f"On {', '.join(job.slots)}." + _limit(job))
     elif job.state is JobState.FAILED:

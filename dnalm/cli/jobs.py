@@ -118,13 +118,31 @@ def show(job: JobArgument, as_json: Json = False) -> None:
         return
     rows = [
         *[("job", found.id), ("name", found.name), ("owner", found.owner_name), ("phase", found.phase)],
-        *[("state", _state(found)), ("reason", found.reason), ("progress", _progress(found, waits))],
+        *[
+            ("state", _state(found)),
+            ("engine", _engine(found)),
+            ("reason", found.reason),
+            ("progress", _progress(found, waits)),
+        ],
         *[("run folder", found.run), ("priority", found.priority), ("shared", "with the lab" if found.shared else "")],
         *[("slots", " ".join(found.slots)), ("worker", found.worker), ("begun", f"{found.attempts} times")],
         *[("submitted", _when(found.created)), ("began", _when(found.started)), ("ended", _when(found.ended))],
     ]
     print_table(["what", "value"], [row for row in rows if row[1] not in ("", None)])
     typer.echo(yaml.safe_dump(found.config, sort_keys=False, allow_unicode=True).rstrip())
+
+
+def _engine(job: Job) -> str:
+    """What Slurm says of a job that it has; empty elsewhere."""
+    from dnalm.lab.backends import BackendAwayError
+    from dnalm.lab.backends.choice import backend_named
+
+    if job.state != "running" or job.backend == "local" or not job.handle:
+        return ""
+    try:
+        return backend_named(job.backend).standing(job.handle)
+    except BackendAwayError as error:
+        return str(error)
 
 
 @app.command("cancel", epilog=examples("dnalm jobs cancel JOB"))

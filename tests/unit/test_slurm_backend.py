@@ -17,6 +17,7 @@ from dnalm.lab.backends import Backend, BackendAwayError, StartError
 from dnalm.lab.backends.slurm import SlurmBackend
 from dnalm.lab.backends.slurm_programs import Node, SlurmJob, environment, jobs, nodes, run_program
 from dnalm.lab.backends.slurm_script import Layout, lay_out, options, script
+from dnalm.lab.backends.slurm_words import in_words
 from dnalm.lab.job import Job, JobState
 from dnalm.settings import settings
 
@@ -339,3 +340,28 @@ import json, os, sys
 names = ("DNALM_JOB", "OMP_NUM_THREADS", "DNALM_HOME")
 print(json.dumps([sys.argv[1:], {name: os.environ[name] for name in names}]))
 """
+
+
+@pytest.mark.parametrize(
+    ("standing", "sentence"),
+    [
+        ("", ""),
+        ("RUNNING", ""),
+        ("COMPLETED", ""),
+        ("PENDING", "It waits in Slurm's own queue: Slurm has just taken it in."),
+        ("PENDING (Priority)", "It waits in Slurm's own queue: other jobs are before it (Slurm: Priority)."),
+        (
+            "PENDING (ReqNodeNotAvail, UnavailableNodes:n1)",
+            "It waits in Slurm's own queue: the machines that it needs are down or reserved "
+            "(Slurm: ReqNodeNotAvail, UnavailableNodes:n1).",
+        ),
+        (
+            "PENDING (QOSMaxGRESPerUser)",
+            "It waits in Slurm's own queue: a limit of your group or account is reached (Slurm: QOSMaxGRESPerUser).",
+        ),
+        ("PENDING (SomethingNew)", "It waits in Slurm's own queue: its turn has not come (Slurm: SomethingNew)."),
+        ("COMPLETING", "Slurm is ending its processes (Slurm: COMPLETING)."),
+    ],
+)
+def test_what_slurm_says_in_words(standing, sentence):
+    assert in_words(standing) == sentence

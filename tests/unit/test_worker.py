@@ -63,6 +63,9 @@ class Puppets:
     def age(self, handle: str) -> float | None:
         return self.living[handle]
 
+    def standing(self, handle: str) -> str:
+        return ""
+
     def terminate(self, handle: str) -> None:
         self.asked.append(handle)
         if self.obeys:

@@ -59,6 +59,10 @@ class Backend(Protocol):
         """Seconds that the job has run, by a clock that nobody sets; None where that is not known."""
         ...
 
+    def standing(self, handle: str) -> str:
+        """What the engine says of a job, in its own words; empty where it has nothing to say."""
+        ...
+
     def terminate(self, handle: str) -> None:
         """Ask the job to write a checkpoint and end (SIGTERM, to its first process alone). Nothing where it is gone."""
         ...

@@ -129,6 +129,10 @@ class LocalBackend:
         born = Handle.parse(handle).born
         return None if born == "ended" else processes.age(born)
 
+    def standing(self, handle: str) -> str:
+        """Nothing: there is no queue below this one."""
+        return ""
+
     def terminate(self, handle: str) -> None:
         """SIGTERM to the first process, which tells the others. A second one would end it without a checkpoint."""
         if self.alive(handle):
