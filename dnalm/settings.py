@@ -23,6 +23,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, description="the lab's database; none: the SQLite file HOME/lab.db")
     slots: int | None = Field(None, ge=1, le=1024, description="jobs at once where there is no GPU; none: 1")
+    quota_gb: float | None = Field(None, gt=0, description="GB that one person's things may take; none: no limit")
     backend: Literal["local", "slurm"] = Field("local", description="where jobs run: this server, or a Slurm cluster")
     slurm_partition: str | None = Field(None, description="partition of Slurm; none: its default")
     slurm_account: str | None = Field(None, description="account of Slurm that jobs are charged to; none: the default")

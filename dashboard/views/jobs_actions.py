@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.downloads import run_address
 from dashboard.forms import filled
 from dashboard.queue_reading import reader as queue_reader
+from dashboard.saying import attempt
 from dashboard.views import jobs_words as words
 from dnalm.errors import InputError
 from dnalm.lab import jobs
@@ -39,6 +40,8 @@ def show_actions(user: User, job: Job) -> None:
             _rename(user, job)
         if user.is_admin and job.state is JobState.QUEUED:
             _prioritise(user, job)
+        if own and job.state not in words.LIVE:
+            _delete(user, job)
         # In the address, so that the form is made only when it is wanted, and a reload keeps it open.
         cloning = st.query_params.get("clone") == "1"
         label = "Close the clone" if cloning else "Clone with changes"
@@ -114,6 +117,16 @@ def _prioritise(user: User, job: Job) -> None:
         st.caption("Jobs of a higher priority begin first; 0 unless someone says otherwise.")
         if st.button("Set it", key="job_prioritise"):
             _do(lambda: jobs.prioritise(user, job.id, int(value)), "Priority set.")
+
+
+def _delete(user: User, job: Job) -> None:
+    with st.popover("Delete", icon=":material/delete:"):
+        st.write("Delete this job with its run folder: curves, logs and checkpoint? The models that came of it stay.")
+        if st.button("Yes, delete it", key="job_delete", type="primary", icon=":material/delete_forever:"):
+            if attempt(lambda: jobs.delete(user, job.id), f"{job.name} was deleted."):
+                queue_reader.forget()
+                st.query_params.clear()
+            st.rerun()
 
 
 def _clone(user: User, job: Job) -> None:

@@ -10,11 +10,14 @@ import streamlit as st
 from dashboard.charts.curves import MOST_RUNS
 from dashboard.links import link
 from dashboard.queue_reading import reader as queue_reader
+from dashboard.saying import plain, say_what_was_done
 from dashboard.views import jobs_words as words
 from dashboard.views.jobs_queue import refresh_every, show_queue
 from dnalm.lab import jobs
 from dnalm.lab.jobs import Job
 from dnalm.lab.people import User
+from dnalm.lab.usage import MOST_NAMED, Usage, quota, size_text, usage
+from dnalm.settings import settings
 
 # Jobs that are looked through; the table shows as many.
 MOST_JOBS = 1000
@@ -23,6 +26,7 @@ MOST_JOBS = 1000
 def show(user: User) -> None:
     """Draw the page of all jobs."""
     st.title("What is running, and what comes next?")
+    say_what_was_done()
     st.write(
         "Trainings run one after another on this lab's slots (its GPUs, or processors where it has none), whether or "
         "not a browser is open. Close this page and come back whenever you like."
@@ -38,6 +42,27 @@ def show(user: User) -> None:
     st.fragment(_live, run_every=every)(user, seen)
     if found:
         _all_jobs(user, found)
+        _room(user)
+
+
+def _room(user: User) -> None:
+    """What this person's things take on disk, and how much they may."""
+    found, most = _usage(user, f"{settings().home}"), quota()
+    text = f"Your runs, models, sets and uploads take {size_text(found.total)}"
+    text += f" of the {size_text(most)} that a person may have" if most else ""
+    largest = f"; most is {', '.join(map(str, found.largest[:MOST_NAMED]))}" if found.largest else ""
+    if most and found.total >= most:
+        st.warning(
+            f"{plain(text + largest)}. Nothing can be launched until you delete something.",
+            icon=":material/hard_drive:",
+        )
+    else:
+        st.caption(plain(f"{text}{largest}."))
+
+
+@st.cache_data(ttl=15, max_entries=256, show_spinner=False)
+def _usage(user: User, home: str) -> Usage:
+    return usage(user)
 
 
 def _live(user: User, seen: tuple) -> None:

@@ -15,6 +15,7 @@ from dashboard.figures import all_figures, headline, measured_on
 from dashboard.links import link
 from dashboard.queue_reading import reader as queue_reader
 from dashboard.run_reading import reader, tail
+from dashboard.saying import say_what_was_done
 from dashboard.views import jobs_words as words
 from dashboard.views.jobs_actions import show_actions
 from dashboard.views.jobs_list import signature
@@ -41,6 +42,7 @@ def show(user: User, job: Job) -> None:
     back()
     st.title(f"How is {job.name} doing?" if job.state in words.LIVE else f"What came of {job.name}?")
     st.markdown(f"{words.badge(job)} {words.phase(job)}, submitted by {_text(job.owner_name)} {_when(job)}")
+    say_what_was_done()
     show_actions(user, job)
     if job.state is JobState.SUCCEEDED:
         _result(user, job)

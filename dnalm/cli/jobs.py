@@ -188,6 +188,48 @@ def share(
     _print_one(found, as_json, "shared with the lab" if found.shared else "private")
 
 
+@app.command("rename", epilog=examples('dnalm jobs rename JOB "The night run"'))
+def rename(
+    job: JobArgument,
+    name: Annotated[str, typer.Argument(help="What people shall call it.", metavar="NAME")],
+    as_json: Json = False,
+) -> None:
+    """Call a job something else; its run folder and its model keep their names."""
+    from dnalm.lab import jobs
+    from dnalm.lab.people import local_user
+
+    found = jobs.rename(local_user(), _find(job).id, name)
+    _print_one(found, as_json, f"called {found.name}")
+
+
+@app.command("priority", epilog=examples("dnalm jobs priority JOB 10", "dnalm jobs priority JOB 0"))
+def priority(
+    job: JobArgument,
+    value: Annotated[int, typer.Argument(help="Jobs of a higher one begin first; 0 unless someone says otherwise.")],
+    as_json: Json = False,
+) -> None:
+    """Let a job begin before those of a lower priority; for admins."""
+    from dnalm.lab import jobs
+    from dnalm.lab.people import local_user
+
+    found = jobs.prioritise(local_user(), _find(job).id, value)
+    _print_one(found, as_json, f"priority {found.priority}")
+
+
+@app.command("delete", epilog=examples("dnalm jobs delete JOB"))
+def delete(job: JobArgument, as_json: Json = False) -> None:
+    """Delete a job that has ended, with its run folder. The models that came of it stay."""
+    from dnalm.lab import jobs
+    from dnalm.lab.people import local_user
+
+    found = _find(job)
+    jobs.delete(local_user(), found.id)
+    if as_json:
+        print_json({"deleted": found.id, "run": found.run.name})
+    else:
+        say(f"deleted {found.name}, and {found.run}")
+
+
 @app.command("wait", epilog=examples("dnalm jobs wait JOB", "dnalm jobs wait JOB --minutes 90"))
 def wait(
     job: JobArgument,

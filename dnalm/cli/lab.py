@@ -29,6 +29,22 @@ def migrate(as_json: Json = False) -> None:
     say(f"{db.name}: at revision {db.revision()}")
 
 
+@app.command("usage", epilog=examples("dnalm lab usage", "dnalm lab usage --json"))
+def usage(as_json: Json = False) -> None:
+    """Show what each person's runs, models, sets and uploads take on disk, the largest first."""
+    from dnalm.lab.people import local_user
+    from dnalm.lab.usage import KINDS, quota, size_text, usages
+
+    found, most = usages(local_user()), quota()
+    if as_json:
+        people = [{"user": one.owner, "name": one.owner_name, "bytes": one.total, **one.bytes_of} for one in found]
+        print_json({"quota_bytes": most, "people": people})
+        return
+    rows = [[one.owner_name, *(size_text(one.bytes_of[kind]) for kind in KINDS), size_text(one.total)] for one in found]
+    print_table(["who", "runs", "models", "sets", "uploads", "in all"], rows)
+    say(f"a person may have {size_text(most)}" if most else "there is no quota; DNALM_QUOTA_GB sets one")
+
+
 @app.command("reindex", epilog=examples("dnalm lab reindex", "dnalm lab reindex --json"))
 def reindex(as_json: Json = False) -> None:
     """Rebuild the index of models, datasets and runs from their folders; what people wrote there is kept."""

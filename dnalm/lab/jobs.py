@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from dnalm.errors import InputError
-from dnalm.lab import audit
+from dnalm.errors import BundleError, InputError
+from dnalm.files import out_of_sight
+from dnalm.lab import audit, notes
 from dnalm.lab.database import Database, database
 from dnalm.lab.job import Job, JobState, folder_of, job_of, next_ticket
 from dnalm.lab.people import User, require_admin
-from dnalm.lab.schema import JobRow, WorkerRow, now
+from dnalm.lab.schema import JobRow, RunRow, WorkerRow, now
+from dnalm.locks import RUN_LOCK, is_held
 from dnalm.settings import settings
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ __all__ = [
     "JobState",
     "cancel",
     "clone",
+    "delete",
     "find",
     "of_run",
     "prioritise",
@@ -60,11 +65,13 @@ def submit(
     Raises:
         InputError: it cannot run: a source is missing, or it wants more slots than any worker has.
     """
+    from dnalm.lab.usage import refuse_over_quota
     from dnalm.training.launch import check_sources, make_run_folder  # these bring PyTorch; looking does without
 
     db = db or database()
     if limit_minutes is not None and not 0 < limit_minutes < float("inf"):
         raise InputError(f"limit_minutes {limit_minutes}: wanted more than 0")
+    refuse_over_quota(user, db=db)
     _check_sight(user, config, db)
     check_sources(config, fetch=False)
     _check_devices(config.compute.devices, db)
@@ -90,6 +97,7 @@ def submit(
             session.add(row)
             audit.record(session, user.id, "job.submit", f"job:{row.id}", run=row.run, shared=shared)
             session.flush()
+            notes.keep_job(row)
             return job_of(row)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -189,12 +197,44 @@ def clone(user: User, job_id: str, changes: Mapping[str, Any], *, db: Database |
     return submit(user, configured(job.config, changes), limit_minutes=job.limit_minutes, db=db)
 
 
+def delete(user: User, job_id: str, *, db: Database | None = None) -> None:
+    """Delete a job that has ended, with its run folder. The models that came of it stay.
+
+    Raises:
+        InputError: it waits or runs, a job starts from its run, or it is not this person's.
+        RunError: its folder cannot be removed.
+    """
+    from dnalm.lab.in_use import refuse_jobs_of_run
+    from dnalm.lab.index import run_finished
+
+    db = db or database()
+    if (job := find(user, job_id, db=db)).run.is_dir():
+        with suppress(BundleError):  # a damaged one has no model that could stay
+            run_finished(job, db)
+    with db.session() as session:
+        row = _own(session, user, job_id, "delete")
+        if row.state in (JobState.QUEUED, JobState.RUNNING):
+            raise InputError(f"job {job_id}: it {_NOW[row.state]}; cancel it first")
+        folder = folder_of(row)
+        if is_held(folder / RUN_LOCK):
+            raise InputError(f"job {job_id}: a process still writes its run folder; wait until it has ended")
+        refuse_jobs_of_run(session, user, folder)
+        audit.record(session, user.id, "job.delete", f"job:{row.id}", name=row.name, run=row.run)
+        session.execute(sql_delete(RunRow).where(RunRow.name == row.run))
+        session.delete(row)
+        session.flush()
+        grave = out_of_sight(folder) if folder.is_dir() else None
+    if grave is not None:
+        shutil.rmtree(grave, ignore_errors=True)
+
+
 def share(user: User, job_id: str, shared: bool, *, db: Database | None = None) -> Job:
     """Let the whole lab see a job, or only its owner again."""
     with (db or database()).session() as session:
         row = _own(session, user, job_id, "share")
         row.shared = shared
         audit.record(session, user.id, "job.share", f"job:{row.id}", shared=shared)
+        notes.keep_job(row)
         return job_of(row)
 
 
@@ -207,6 +247,7 @@ def rename(user: User, job_id: str, name: str, *, db: Database | None = None) ->
         row = _own(session, user, job_id, "rename")
         audit.record(session, user.id, "job.rename", f"job:{row.id}", was=row.name, now=name)
         row.name = name
+        notes.keep_job(row)
         return job_of(row)
 
 

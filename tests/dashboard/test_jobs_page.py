@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import streamlit.testing.v1.local_script_runner as local_script_runner
 from streamlit.testing.v1 import AppTest
 from toy_jobs import FULL, ToyJobs, finish_run, write_progress
 from toy_models import language_model_bundle, toy_dataset
 
-from dashboard import person, queue_reading, run_reading
+from dashboard import engine, person, queue_reading, run_reading
+from dashboard.views import jobs_one
 from dnalm.lab import jobs, queue
+from dnalm.lab.backends import BackendAwayError
 from dnalm.lab.database import database
 from dnalm.lab.jobs import JobState
 from dnalm.lab.people import add_user, local_user
+from dnalm.settings import settings
 from dnalm.training.config import FinetuneConfig, TrainConfig
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
@@ -361,3 +366,103 @@ def decoded(packed):
     import numpy as np
 
     return np.frombuffer(base64.b64decode(packed["bdata"]), dtype=packed["dtype"])
+
+
+# Room on the disk
+
+
+def test_an_ended_job_is_deleted_after_being_asked_and_the_list_is_shown(lab):
+    job = lab.ended("mine", JobState.FAILED, FULL)
+    page = opened(job=job.id)
+    assert "Delete this job with its run folder" in words(page)
+    page.button(key="job_delete").click().run()
+    assert page.query_params == {}
+    assert not job.run.exists()
+    assert page.success[0].value == "mine was deleted."
+    assert "No job yet" in words(page)
+    running = lab.running("other")
+    assert not [button for button in opened(job=running.id).button if button.key == "job_delete"]
+
+
+def test_the_page_says_what_a_persons_things_take_and_when_it_is_too_much(lab, monkeypatch):
+    job = lab.done("mine")
+    (job.run / "much").write_bytes(bytes(2_000_000))
+    said = words(opened())
+    assert "Your runs, models, sets and uploads take 2" in said
+    assert "that a person may have" not in said
+    monkeypatch.setenv("DNALM_QUOTA_GB", "0.001")
+    settings.cache_clear()
+    st.cache_data.clear()
+    page = opened()
+    assert "of the 1.0 MB that a person may have" in page.warning[-1].value
+    assert "Nothing can be launched until you delete something" in page.warning[-1].value
+
+
+# Slurm
+
+
+class StandInSlurm:
+    """What answers for Slurm; `said` is its answer, None where it gives none."""
+
+    def __init__(self, said: str | None) -> None:
+        self.said = said
+        self.asked: list[str] = []
+
+    def standing(self, handle: str) -> str:
+        self.asked.append(handle)
+        if self.said is None:
+            raise BackendAwayError("Slurm does not answer")
+        return self.said
+
+
+@pytest.fixture
+def slurm(lab, monkeypatch):
+    lab.backend = "slurm"
+    answering = StandInSlurm("PENDING (Resources)")
+    monkeypatch.setattr(jobs_one, "engine", engine.Engine(lambda name: answering))
+    monkeypatch.setattr(engine, "FRESH_S", 0.0)
+    monkeypatch.setattr(engine, "PATIENCE_S", 30.0)
+    return answering
+
+
+def test_why_slurm_lets_a_job_wait_is_said_in_words(lab, slurm, monkeypatch):
+    job = lab.queued("mine")
+    lab.claim(job)
+    page = opened(job=job.id)
+    assert page.info[0].value == (
+        "It waits in Slurm's own queue: no machine has enough GPUs or cores free (Slurm: Resources)."
+    )
+    assert "reading its data" not in words(page)
+    assert set(slurm.asked) == {"toy"}
+    # It runs, and Slurm's word for that says nothing that the bar does not.
+    slurm.said = "RUNNING"
+    monkeypatch.setattr(jobs_one, "engine", engine.Engine(lambda name: slurm))
+    write_progress(job, 300)
+    page = again(page)
+    assert not page.info
+    assert "step 300 of 750 (40%)" in words(page)
+
+
+def test_where_slurm_does_not_answer_the_page_says_so_and_stands(lab, slurm):
+    slurm.said = None
+    job = lab.running("mine")
+    page = opened(job=job.id)
+    assert page.info[0].value == engine.AWAY
+    assert "step 300 of 750 (40%)" in words(page)
+
+
+def test_a_slow_slurm_holds_no_page_up(lab, slurm, monkeypatch):
+    answer = threading.Event()
+    slow = engine.Engine(lambda name: slurm)
+    monkeypatch.setattr(slurm, "standing", lambda handle: answer.wait(30) and "PENDING (Priority)")
+    monkeypatch.setattr(engine, "PATIENCE_S", 0.01)
+    job = lab.running("mine")
+    assert slow.standing(job) == ""
+    answer.set()
+    monkeypatch.setattr(engine, "PATIENCE_S", 30.0)
+    assert slow.standing(job) == "It waits in Slurm's own queue: other jobs are before it (Slurm: Priority)."
+
+
+def test_nobody_is_asked_of_a_job_of_this_machine(lab, monkeypatch):
+    asked = engine.Engine(lambda name: pytest.fail("asked"))
+    assert asked.standing(lab.running("mine")) == ""

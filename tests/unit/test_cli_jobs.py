@@ -102,6 +102,17 @@ def test_cancel_resume_clone_and_share(source: Path):
     assert run("jobs", "list", "--state", "queued").stdout.count("queued") == 2
 
 
+def test_priority_and_name(source: Path):
+    job = submitted(source)
+    assert run("jobs", "priority", job, "10").exit_code == 0
+    assert run("jobs", "rename", job, "The  night run").exit_code == 0
+    found = jobs.find(local_user(), job)
+    assert (found.priority, found.name) == (10, "The night run")
+    result = run("jobs", "priority", job, "1000")
+    assert result.exit_code == 2
+    assert "wanted -100 to 100" in result.stderr
+
+
 def test_a_runs_own_configuration_can_be_submitted_again(source: Path):
     first = jobs.find(local_user(), submitted(source, "--name", "toy-lm"))
     second = run("jobs", "submit", first.run / "config.yaml", "--devices", "1", "--set", "seed=4").stdout.strip()
