@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard import guard
-from dnalm.errors import InputError
+from dnalm.errors import DnalmError, InputError
+from dnalm.lab.in_use import files_in_use
 from dnalm.sequences import read_records
 from dnalm.settings import settings
 
 # A compressed file may unpack to this much, an upload's records to so many: caps against accidents and bombs.
 LARGEST_TEXT = 200 << 20
 MOST_RECORDS = 10_000
-# What all uploads may take on disk; the longest unused go first.
+# What all uploads may take on disk; the longest unused go first, but for those that jobs are to read.
 LARGEST_STORE = 2 << 30
 
 _KEY = re.compile(r"upload-[0-9a-f]{16}")
@@ -105,9 +106,19 @@ def _check(path: Path, shown: str) -> None:
 
 
 def _prune(*, keep: Path) -> None:
-    total = 0
+    """Remove what was longest unused beyond the cap; never what a job that waits or runs is to read."""
+    total, over = 0, []
     for upload in known():
         total += upload.path.stat().st_size
         if total > LARGEST_STORE and upload.path.parent != keep:
+            over.append(upload)
+    if not over:
+        return
+    try:
+        needed = files_in_use()
+    except DnalmError:  # where the jobs cannot be asked for, the cap waits
+        return
+    for upload in over:
+        if upload.path.resolve() not in needed:
             upload.path.unlink(missing_ok=True)
             upload.path.parent.rmdir()

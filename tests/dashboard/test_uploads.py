@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import gzip
+from io import BytesIO
 
 import pytest
+from toy_queue import enqueue, people
 
-from dashboard import uploads
+from dashboard import labelled_uploads, uploads
 from dnalm.errors import InputError
+from dnalm.lab.database import DatabaseError, database
+from dnalm.lab.job import JobState
+from dnalm.lab.schema import JobRow
+from dnalm.lab.usage import folder_size, uploads_folder
+from dnalm.settings import settings
 
 FASTA = b">one\nACGTACGTAC\n>two\nGGGG\n"
+
+
+@pytest.fixture
+def lab(home, monkeypatch):
+    monkeypatch.setenv("DNALM_DATABASE_URL", f"sqlite:///{home / 'lab.db'}")
+    settings.cache_clear()
+    database.cache_clear()
+    yield home
+    database().dispose()
+    database.cache_clear()
 
 
 def test_the_same_content_is_one_upload_whatever_its_name(home):
@@ -48,9 +65,50 @@ def test_what_unpacks_to_too_much_or_holds_too_many_records_is_refused(home, mon
         uploads.keep(FASTA, "many.fa")
 
 
-def test_the_longest_unused_go_when_the_store_is_full(home, monkeypatch):
+def test_the_longest_unused_go_when_the_store_is_full(lab, monkeypatch):
     first = uploads.keep(FASTA, "first.fa")
     monkeypatch.setattr(uploads, "LARGEST_STORE", len(FASTA) + 4)
     second = uploads.keep(b">three\nACGTTTTTT\n", "second.fa")
     assert [upload.key for upload in uploads.known()] == [second.key]
     assert not first.path.exists()
+
+
+@pytest.mark.parametrize("state", list(JobState))
+@pytest.mark.parametrize("within", [None, "pretrain"])
+def test_what_a_job_that_waits_or_runs_reads_outlives_the_cap(lab, monkeypatch, state, within):
+    wanted = uploads.keep(FASTA, "wanted.fa")
+    other = uploads.keep(b">other\nACGTACGTGG\n", "other.fa")
+    people("ada")
+    enqueue(database(), "job", "ada")
+    told = {"genomes": ["ecoli-k12", str(wanted.path)]}
+    with database().session() as session:
+        row = session.get_one(JobRow, "job")
+        row.state, row.config = state, {within: told} if within else told
+    monkeypatch.setattr(uploads, "LARGEST_STORE", 1)
+    last = uploads.keep(b">three\nACGTTTTTT\n", "last.fa")
+    assert not other.path.exists()
+    assert wanted.path.exists() == (state in (JobState.QUEUED, JobState.RUNNING))
+    # When the job has ended, the next upload makes room.
+    with database().session() as session:
+        session.get_one(JobRow, "job").state = JobState.SUCCEEDED
+    newest = uploads.keep(b">four\nACGTTTTCC\n", "newest.fa")
+    assert not wanted.path.exists()
+    assert not last.path.exists()
+    assert [upload.key for upload in uploads.known()] == [newest.key]
+
+
+def test_a_persons_tables_are_where_their_use_of_the_disk_is_counted(home):
+    table = b"id,sequence,label\na,ACGTACGTACGT,x\nb,ACGTTTTTACGT,y\n"
+    kept = labelled_uploads.keep(BytesIO(table), "t.csv", "ann")
+    assert folder_size(uploads_folder("ann"), set()) == kept.path.stat().st_size == len(table)
+
+
+def test_where_the_jobs_cannot_be_asked_for_nothing_goes(home, monkeypatch):
+    def away():
+        raise DatabaseError("the lab's database does not answer")
+
+    first = uploads.keep(FASTA, "first.fa")
+    monkeypatch.setattr(uploads, "LARGEST_STORE", 1)
+    monkeypatch.setattr(uploads, "files_in_use", away)
+    uploads.keep(b">three\nACGTTTTTT\n", "second.fa")
+    assert first.path.exists()
