@@ -108,7 +108,7 @@ def _counts() -> None:
             st.subheader(title, anchor=False)
             st.caption(text)
             link(page, label, icon=icon)
-    for problem in index.unreadable():
+    for problem in index.unreadable(user):
         st.warning(plain(problem), icon=":material/warning:")
 
 

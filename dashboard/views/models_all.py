@@ -22,7 +22,7 @@ from dnalm.settings import settings
 LARGEST_UPLOAD = 600
 """Megabytes of an archive: the published size has about 130."""
 PAGE = 25
-WIDTHS = (0.7, 3.4, 3.4, 2.0)
+WIDTHS = (1.0, 3.3, 3.3, 1.9)
 
 
 def show(user: User) -> None:
@@ -30,7 +30,7 @@ def show(user: User) -> None:
     st.title("Which models are here, and where did they come from?")
     say_what_was_done()
     found = index.models(user)
-    for problem in index.unreadable():
+    for problem in index.unreadable(user):
         st.warning(plain(problem), icon=":material/warning:")
     if not found:
         _nothing_here()

@@ -107,7 +107,7 @@ def reindex(db: Database | None = None) -> Counts:
         for kind, look in zip(kinds, looks, strict=True):
             notes.keep_missing(session, rows.listed(session, kind.table, look.present))
     counts = [len(look.present) for look in looks]
-    unreadable = dict.fromkeys([*problems, *(text for look in looks for text in look.problems)])
+    unreadable = dict.fromkeys([*problems, *(text for look in looks for text in look.problems.values())])
     return Counts(
         *counts,
         added=sum(look.added for look in looks),
@@ -146,9 +146,14 @@ def models(user: User, *, db: Database | None = None) -> list[IndexedModel]:
     return own + rows.shipped_models()[0]
 
 
-def unreadable(db: Database | None = None) -> list[str]:
-    """One sentence for each model's folder that cannot be read."""
-    return [*refresh(MODELS, db or database()).problems, *rows.shipped_models()[1]]
+def unreadable(user: User, *, db: Database | None = None) -> list[str]:
+    """One sentence for each model's folder that cannot be read: to a member those alone that they might see."""
+    db = db or database()
+    look = refresh(MODELS, db)
+    with db.reading() as session:
+        theirs = {row.folder for row in rows.listed(session, ModelRow, look.problems) if may_see(user, row)}
+    told = [text for key, text in look.problems.items() if user.is_admin or key in theirs]
+    return [*told, *rows.shipped_models()[1]]
 
 
 def model(user: User, name: str, *, db: Database | None = None) -> IndexedModel:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from dnalm.errors import DnalmError, InputError
-from dnalm.lab import audit, indexed, people
+from dnalm.lab import audit, indexed, notes, people
 from dnalm.lab.database import Database
 from dnalm.lab.indexed import Facts, IndexedDataset, IndexedModel, IndexedRun, model_origin
 from dnalm.lab.people import User
@@ -49,13 +49,13 @@ class Look:
         present: keys of the folders that can be read.
         added: how many rows were not there before.
         missing: how many rows have no folder.
-        problems: one sentence for each folder that cannot be read.
+        problems: by the key of each folder that cannot be read, one sentence.
     """
 
     present: frozenset[str]
     added: int
     missing: int
-    problems: tuple[str, ...]
+    problems: dict[str, str]
 
 
 def key_of(folder: Path) -> str:
@@ -69,27 +69,26 @@ def refresh(kind: Kind, db: Database) -> Look:
         known = {row.folder: row.extra.get("stamp") for row in session.scalars(select(kind.table))}
     folders = {key_of(folder): folder for folder in kind.folders()}
     other = {key: folder for key, folder in folders.items() if known.get(key) != kind.stamp(folder)}
-    changed, problems = _read(kind, other) if other else ({}, [])
+    changed, problems = _read(kind, other) if other else ({}, {})
     present = (folders.keys() - other.keys()) | changed.keys()
     if changed:
         people.local_user(db)
         with db.session() as session:
-            for key, facts in changed.items():
-                put(session, kind, folders[key], facts)
+            notes.keep_missing(session, [put(session, kind, folders[key], facts) for key, facts in changed.items()])
     added, missing = len(changed.keys() - known.keys()), len(known.keys() - present)
-    return Look(frozenset(present), added, missing, tuple(problems))
+    return Look(frozenset(present), added, missing, problems)
 
 
-def _read(kind: Kind, folders: dict[str, Path]) -> tuple[dict[str, Facts], list[str]]:
+def _read(kind: Kind, folders: dict[str, Path]) -> tuple[dict[str, Facts], dict[str, str]]:
     """What folders say, by key; those that cannot be read have a sentence instead."""
-    found, problems = {}, []
+    found, problems = {}, {}
     # A model that is just getting its place has its folder a moment before the note of whose run made it.
     with changing_models() if kind is MODELS else nullcontext():
         for key, folder in folders.items():
             try:
                 found[key] = kind.facts(folder)
             except (DnalmError, OSError) as error:
-                problems.append(str(error))
+                problems[key] = str(error)
     return found, problems
 
 
@@ -161,9 +160,17 @@ def _moved(session: Session, facts: Facts) -> ModelRow | None:
 
 
 def _maker(session: Session, kind: Kind, folder: Path, facts: Facts) -> tuple[str, bool]:
-    """Whose job made it, and whether that is shared; else the local user's."""
+    """Whose a folder is and whether it is shared: by its own note, by the job that made it, by its run's note.
+
+    Else it is the local user's.
+    """
     run = folder.name if kind is RUNS else facts.extra.get("run")
     job = session.scalar(select(JobRow).where(JobRow.run == run)) if run else None
+    note = None if job and kind is RUNS else notes.read_note(folder)
+    if note is None and job is None and run:
+        note = notes.read_note(settings().runs / run)
+    if note is not None:
+        return people.remember(session, note.owner, note.owner_name), note.shared
     return (job.owner_id, job.shared) if job else (people.LOCAL, False)
 
 

@@ -24,7 +24,7 @@ from dnalm.lab.job import Job, JobState
 from dnalm.lab.people import User, add_user, local_user, users
 from dnalm.lab.schema import JobRow
 from dnalm.model.shelf import rename_model
-from dnalm.settings import settings
+from dnalm.settings import PACKAGE_ROOT, settings
 from dnalm.training.config import PretrainConfig
 
 
@@ -118,6 +118,8 @@ def test_a_lost_database_gives_back_owners_shares_and_descriptions(home: Path):
     index.describe_dataset(bob, mine.id, "Boxes of our strain", db=db)
     index.share_dataset(bob, mine.id, True, db=db)
     index.add_dataset(bob, home / "datasets" / "private", description="Not yet published", db=db)
+    (home.parent / "shipped" / "data").mkdir(parents=True)
+    shutil.copy(PACKAGE_ROOT / "data" / "catalog.yaml", home.parent / "shipped" / "data")
     told = PretrainConfig(genomes=[str(genome(home))], minutes=1, name="adas-run")
     job = jobs.submit(ada, told, db=db)
     jobs.share(ada, job.id, True, db=db)
@@ -440,7 +442,14 @@ def test_a_damaged_folder_is_told_and_the_others_are_there(home: Path, db: Datab
     assert (counts.models, counts.datasets, counts.runs) == (3, 0, 0)
     assert len(counts.unreadable) == 3
     assert names(index.models(admin, db=db)) == ["caller", "other-caller", "tuned"]
-    assert "lm/config.json: not JSON" in index.unreadable(db)[0]
+    assert "lm/config.json: not JSON" in index.unreadable(admin, db=db)[0]
+
+
+def test_what_cannot_be_read_is_told_to_whom_it_concerns(home: Path, db: Database, admin: User, ada: User, bob: User):
+    language_model(home / "elsewhere", "lm", 1)
+    index.import_model(ada, home / "elsewhere", db=db)
+    (home / "models" / "lm" / "config.json").write_text("{")
+    assert [len(index.unreadable(user, db=db)) for user in (admin, ada, bob)] == [1, 1, 0]
 
 
 def test_datasets_have_owners_too(home: Path, db: Database, ada: User, bob: User):
