@@ -14,6 +14,7 @@ from dnalm.training.estimate import Estimate, duration_text, estimate, seconds_t
 from dnalm.training.outline import PHASES
 
 SOON = 0.5  # seconds that the page waits for a timing before it is drawn without
+AGAIN = 2.0  # seconds between two looks whether the timing is done; a busy machine needs the rest for the page itself
 
 
 @st.cache_resource
@@ -66,8 +67,10 @@ def show(config: RunConfig) -> Estimate | None:
         ("Disk", f"about {size_text(found.disk)}", "Run folder with checkpoints, model, and the text of genomes."),
         ("Time", "measuring …" if timing else duration_text(found.seconds), "Steps timed here, times their number."),
     ]
-    for column, (label, value, explain) in zip(st.columns([3, 3, 3, 4]), figures, strict=True):
-        column.metric(label, value, help=explain)
+    # Not in columns of fixed shares, which cut a figure short on a narrow screen.
+    with st.container(horizontal=True, gap="large"):
+        for label, value, explain in figures:
+            st.metric(label, value, help=explain, width="content")
     st.caption(" ".join([*_paces(found), f"Measured on {found.machine.text()}."]))
     for note in found.notes:
         st.info(note, icon=":material/info:")
@@ -104,9 +107,9 @@ def _paces(found: Estimate) -> list[str]:
     return lines
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=AGAIN)
 def _wait(key: str) -> None:
-    """Look every second whether the timing is done."""
+    """Look now and then whether the timing is done."""
     task: Any = _timers()[1].get(key)
     st.caption("A few steps of this size are being timed on this machine; you need not wait for it.")
     if task is None or task.done():

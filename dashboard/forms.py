@@ -80,7 +80,8 @@ def filled(
         key: what the widgets' names begin with: unique on the page.
         main: dotted fields that are shown at once, in this order; the others are folded under Advanced.
         skip: fields that have no input here: they keep what `values` says.
-        choices: for fields that take any text, what is offered: value to what is shown.
+        choices: what is offered for fields that take any text, or told of those that offer a few words: value to what
+            is shown.
         bases: for a model within the model that may be none, what none stands for: its inputs show that, and it
             stays none until one of them differs.
         address: whether the page's address is the state: inputs follow `values` and write what differs from the
@@ -218,6 +219,8 @@ def _widget(one: Leaf, offered: Mapping[str, str] | None, more: dict[str, Any]) 
         show: Callable[[str], str] = lambda option: offered.get(option, option)  # noqa: E731
         if one.kind == "list":
             return st.multiselect(one.label, options, format_func=show, placeholder="Choose one or more", **more)
+        if one.kind == "choice" and not one.optional:
+            return st.selectbox(one.label, options, format_func=show, **more)
         return st.selectbox(one.label, options, None, format_func=show, placeholder="Choose one", **more) or ""
     if one.kind == "flag":
         return st.checkbox(one.label, **more)

@@ -84,6 +84,14 @@ WORKS: dict[str, Work] = {
         ("dnalm", "train"),
     ),
 }
+HEADS = {
+    "ensemble": "ensemble (when in doubt)",
+    "wide": "wide (fitted in seconds)",
+    "aligned": "aligned (a known site)",
+    "pool": "pool (any length)",
+}
+# What the head `wide`, which is solved for in one go, has no use for.
+IN_STEPS = frozenset({"epochs_frozen", "epochs", "patience"})
 OPTIONS = {
     **{"model": "--model", "dataset": "--dataset", "head": "--head", "epochs": "--epochs"},
     **{"finetune_epochs": "--finetune-epochs", "pretrain.preset": "--preset", "pretrain.minutes": "--minutes"},
@@ -104,13 +112,14 @@ def main() -> None:
     titles, files = choices.genomes(user)
     values, problems = _from_the_address(name, work, models, sets, titles)
     choices.show_problems(problems)
+    unused = IN_STEPS if values.get("head") == "wide" else frozenset()
     form: Filled[Any] = filled(
         work.kind,
         values,
         key=f"{KEY}:{name}",
-        main=work.main,
-        skip=work.skip,
-        choices={"model": models, "dataset": sets, "pretrain.genomes": titles},
+        main=[field for field in work.main if field not in unused],
+        skip=work.skip | unused,
+        choices={"model": models, "dataset": sets, "pretrain.genomes": titles, "head": HEADS},
         address=True,
         always=("pretrain",) if name == "all" else (),
     )
@@ -126,22 +135,18 @@ def main() -> None:
     words = [*work.command]
     for genome in form.config.pretrain.genomes if isinstance(form.config, TrainConfig) and form.config.pretrain else ():
         words += ["--genome", genome]
-    st.code(launching.command(words, form.config, OPTIONS), language="bash")
+    st.code(launching.command(words, form.config, OPTIONS), language="bash", wrap_lines=True)
 
 
 def _chosen_work() -> str:
     given = st.query_params.get("phases", "")
     name = given if given in WORKS else next(iter(WORKS))
-    key = f"{KEY}:phases"
-    if st.session_state.get(key) != name:
-        st.session_state[key] = name
-    st.radio(
+    choices.one_of(
         "What to do",
-        list(WORKS),
-        key=key,
-        format_func=lambda one: WORKS[one].title,
-        horizontal=True,
-        on_change=lambda: st.query_params.__setitem__("phases", st.session_state[key]),
+        {one: work.title for one, work in WORKS.items()},
+        name,
+        key=f"{KEY}:phases",
+        on_change=lambda chosen: st.query_params.__setitem__("phases", chosen),
     )
     return name
 
@@ -216,6 +221,7 @@ def _estimate(config: RunConfig) -> Estimate | None:
         link("data", "Make it now", icon=":material/database:", query={"dataset": dataset})
         return None
     found = estimates.show(config)
+    wide = getattr(config, "head", "") == "wide"
     if found is not None and found.stages:
         st.subheader("The schedule: how fast it learns, and which layers", anchor=False)
         st.plotly_chart(
@@ -227,9 +233,10 @@ def _estimate(config: RunConfig) -> Estimate | None:
         )
         st.caption(
             "Above, the learning rate of the top layer. Below, the layers that learn: the fainter, the more slowly; "
-            "where there is no bar a layer is frozen. With all layers it stops early when validation is no better."
+            "where there is no bar a layer is frozen."
+            + ("" if wide else " With all layers it stops early when validation is no better.")
         )
-    elif found is not None:
+    if found is not None and wide:
         st.caption("The head `wide` is fitted in one go on the frozen model: it has no schedule.")
     return found
 

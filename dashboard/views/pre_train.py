@@ -61,7 +61,11 @@ def main() -> None:
         _schedule(found)
     st.subheader("At the shell", anchor=False)
     st.write("The same from the command line; add `--estimate` to see only what it will take:")
-    st.code(launching.command(["dnalm", "pretrain", *form.config.genomes], form.config, OPTIONS), language="bash")
+    st.code(
+        launching.command(["dnalm", "pretrain", *form.config.genomes], form.config, OPTIONS),
+        language="bash",
+        wrap_lines=True,
+    )
 
 
 def _from_the_address(titles: dict[str, str]) -> tuple[dict[str, Any], list[str]]:

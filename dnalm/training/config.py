@@ -155,7 +155,9 @@ class TrainConfig(RunConfig):
         description="epochs of phase 2; 0 leaves it out",
         json_schema_extra={"unit": "passes"},
     )
-    head: HeadChoice = Field("ensemble", description="see docs/heads.md")
+    head: HeadChoice = Field(
+        "ensemble", description="what tells the labels apart, on top of the language model; docs/heads.md says more"
+    )
     both_strands: bool = Field(True, description="read each sequence and its reverse complement, and pool both")
     reverse_complement_augmentation: bool = Field(
         False, description="train on either strand at random: for classes that have no strand"
@@ -165,16 +167,18 @@ class TrainConfig(RunConfig):
         2,
         ge=0,
         le=1000,
-        title="Epochs of each thawing stage",
-        description="epochs of each stage of gradual unfreezing",
+        title="Each thawing stage",
+        description="passes over the set in each stage of gradual unfreezing, as one layer more begins to learn; the "
+        "head `wide` has none",
         json_schema_extra={"unit": "passes"},
     )
     epochs: int = Field(
         8,
         ge=0,
         le=1000,
-        title="Epochs with everything unfrozen",
-        description="most epochs with everything unfrozen",
+        title="All layers together",
+        description="most passes over the set with everything unfrozen; it stops early when validation is no better; "
+        "the head `wide` has none",
         json_schema_extra={"unit": "passes"},
     )
     patience: int = Field(

@@ -217,6 +217,20 @@ class TestFineTune:
         assert steps["tune"].startswith("Fine-tune the language model: 6 steps of 50 ms.")
         assert "Pre-train the language model: 24,000 steps" in steps["all"]
 
+    def test_a_head_that_is_solved_for_at_once_is_asked_for_no_passes(self, lab):
+        page = opened("fine-tune", model="toy-lm", dataset=SET)
+        stages = ("Each thawing stage (passes)", "All layers together (passes)")
+        assert all(name in [one.label for one in page.number_input] for name in stages)
+        (head,) = [one for one in page.selectbox if one.label == "Head"]
+        assert "wide (fitted in seconds)" in head.options
+        head.select("wide").run()
+        assert not page.exception
+        assert page.query_params["head"] == "wide"
+        assert not [one for one in page.number_input if one.label in stages]
+        assert "it has no schedule" in page.caption[-1].value
+        (job,) = launched(page)
+        assert (job.config["head"], job.config["finetune_epochs"]) == ("wide", 3)
+
     def test_a_deep_link_takes_its_model_and_set(self, lab):
         page = opened("fine-tune", model="toy-lm", dataset=SET, finetune_epochs="5")
         assert page.selectbox(key="finetune:tune-and-classify:model").value == "toy-lm"
