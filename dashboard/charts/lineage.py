@@ -101,8 +101,13 @@ def _hover(node: Node) -> str:
 
 
 def _label(name: str) -> str:
-    """A name on at most two lines; what the reader may not take for a tag."""
-    lines = textwrap.wrap(name, _LINE, max_lines=_LINES, placeholder="…", break_on_hyphens=True)
+    """A name on at most two lines, of like length; what the reader may not take for a tag."""
+    breaks = [place + 1 for place, letter in enumerate(name[:-1]) if letter in "-_."]
+    halves = [(name[:place], name[place:]) for place in breaks if max(place, len(name) - place) <= _LINE]
+    if len(name) > _LINE and halves:
+        lines = list(min(halves, key=lambda pair: max(map(len, pair))))
+    else:
+        lines = textwrap.wrap(name, _LINE, max_lines=_LINES, placeholder="…")
     return "<br>".join(html.escape(line) for line in lines)
 
 

@@ -130,7 +130,7 @@ def _slots(live: Sequence[Job], snapshot: Snapshot) -> None:
         rows.append(
             {
                 "Slot": slot,
-                "Is": device.name if device else "",
+                "What it is": device.name if device else "",
                 "Machine": host,
                 "Held by": lease.owner_name if lease else "free",
                 "For": names.get(lease.job_id, "a private job") if lease else "",

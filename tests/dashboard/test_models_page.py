@@ -22,6 +22,7 @@ from dashboard.views.models_parts import card_text
 from dnalm.errors import InputError
 from dnalm.lab import index
 from dnalm.lab.database import database
+from dnalm.lab.lineage import Lineage, Node, Stage
 from dnalm.lab.people import User, add_user, local_user
 from dnalm.model.bundle import list_bundles, read_bundle
 from dnalm.model.exchange import export_bundle
@@ -384,6 +385,21 @@ def test_the_pictures_boxes_are_joined_and_a_click_names_the_model(models):
     assert set(figure.data[0].customdata) == {"", *models, toy_house.MODEL}
     spots = {(box.x0, box.y0) for box in boxes}
     assert len(spots) == len(boxes)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ecoli-lm", "ecoli-lm"),
+        ("ecoli-promoters-150-masked", "ecoli-promoters-<br>150-masked"),
+        ("train-20261122-154433-x9k2", "train-20261122-<br>154433-x9k2"),
+        ("a" * 60, f"{'a' * 24}<br>…"),
+    ],
+)
+def test_a_long_name_is_broken_where_its_parts_meet(name, shown):
+    node = Node("k", Stage.CLASSIFIER, name, "id")
+    figure = lineage_figure(Lineage((node,), ()), LIGHT)
+    assert shown in [note.text for note in figure.layout.annotations]
 
 
 def test_names_of_others_making_are_text_in_the_picture(models):
