@@ -101,7 +101,7 @@ _turns = threading.BoundedSemaphore(AT_A_TIME)
 _processes: set[subprocess.Popen[str]] = set()
 
 
-def start(key: str, title: str, work: Work, *, owner: str = "") -> Task:
+def start(key: str, title: str, work: Work, *, owner: str = "", at_once: bool = False) -> Task:
     """Begin a task, or give the one of this key that is under way.
 
     Args:
@@ -109,6 +109,7 @@ def start(key: str, title: str, work: Work, *, owner: str = "") -> Task:
         title: what is done, for people.
         work: does it; calls `progress` or `check` now and then, and raises DnalmError or OSError where it fails.
         owner: id of the person who asks.
+        at_once: do not wait for a turn: it is short, and someone looks at the page.
 
     Raises:
         RunError: too many are under way.
@@ -124,7 +125,7 @@ def start(key: str, title: str, work: Work, *, owner: str = "") -> Task:
         _tasks[key] = task
         for old in [old.key for old in _tasks.values() if not old.under_way][:-MOST_REMEMBERED]:
             del _tasks[old]
-    threading.Thread(target=_run, args=(task, work), name=f"task-{key}", daemon=True).start()
+    threading.Thread(target=_run, args=(task, work, at_once), name=f"task-{key}", daemon=True).start()
     return task
 
 
@@ -161,11 +162,11 @@ def wait(key: str, seconds: float) -> Task:
     return task
 
 
-def _run(task: Task, work: Work) -> None:
+def _run(task: Task, work: Work, at_once: bool) -> None:
     state, message = TaskState.FAILED, "it ended unexpectedly; the server's own log says why."
     taken = False
     try:
-        while not (taken := _turns.acquire(timeout=0.2)):
+        while not at_once and not (taken := _turns.acquire(timeout=0.2)):
             task.check()
         task.check()
         task.state = TaskState.RUNNING

@@ -10,13 +10,11 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-import streamlit as st
 
 from dashboard import guard
 from dnalm.alphabet import decode, gc_content
@@ -135,26 +133,25 @@ def columns_of(upload: LabelledUpload) -> TableColumns:
 
 def preview(
     uploads: tuple[LabelledUpload, ...],
-    *,
     labels: tuple[str, str] = ("positive", "negative"),
     columns: tuple[str | None, str | None, str | None] = (None, None, None),
     drop_copies: bool = True,
+    *,
+    progress: Callable[[int], None] | None = None,
 ) -> Preview:
     """Read the files as the set's making would, and say what it would hold.
+
+    Args:
+        uploads: one table, or two files, the positives first.
+        labels: the two files' labels.
+        columns: a table's columns of sequences, labels and names, where they are not found by themselves.
+        drop_copies: leave out copies of a sequence.
+        progress: told now and then how many sequences have been read.
 
     Raises:
         InputError: a file cannot be used, or holds too many sequences.
     """
-    return _preview(tuple((str(item.path), item.name) for item in uploads), labels, columns, drop_copies)
-
-
-@st.cache_data(max_entries=32, show_spinner="Reading the file")
-def _preview(
-    files: tuple[tuple[str, str], ...],
-    labels: tuple[str, str],
-    columns: tuple[str | None, str | None, str | None],
-    drop_copies: bool,
-) -> Preview:
+    files = tuple((str(upload.path), upload.name) for upload in uploads)
     named = dict(zip(("sequence", "label", "id"), columns, strict=True))
     try:
         taken = take_in(
@@ -164,6 +161,7 @@ def _preview(
             drop_unusable=True,
             drop_copies=drop_copies,
             most=MOST_RECORDS,
+            progress=progress,
         )
     except InputError as error:
         raise InputError(own_names(str(error), files)) from None

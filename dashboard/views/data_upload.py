@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
-from dashboard import background, labelled_uploads, sets, uploads
+from dashboard import background, labelled_uploads, sets, upload_reading, uploads
 from dashboard.labelled_uploads import LARGEST_FILE, LabelledUpload, Preview
 from dashboard.links import link
 from dashboard.views import data_parts
@@ -64,7 +65,8 @@ def _receive(user: User) -> None:
         st.error(f"{len(files)} files were given; a set is made of one table or two FASTA files.")
         return
     try:
-        kept = [labelled_uploads.keep(file, file.name, user.id) for file in files]
+        with st.spinner("Checking what came"):
+            kept = [labelled_uploads.keep(file, file.name, user.id) for file in files]
     except InputError as error:
         st.error(str(error), icon=":material/error:")
         return
@@ -80,7 +82,7 @@ def _files(user: User, kept: tuple[LabelledUpload, ...]) -> None:
     elif kept[0].kind == "table":
         _table(user, kept[0])
     else:
-        _unlabelled(kept[0])
+        _unlabelled(user, kept[0])
 
 
 def _table(user: User, upload: LabelledUpload) -> None:
@@ -89,7 +91,9 @@ def _table(user: User, upload: LabelledUpload) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = tuple(_column(words, name, columns) for words, name in _COLUMNS)
     copies = _copies()
-    shown = labelled_uploads.preview((upload,), columns=chosen, drop_copies=copies)
+    shown = _read(user, (upload,), columns=chosen, drop_copies=copies)
+    if shown is None:
+        return
     _preview(shown)
     options = [f"--{name}={value}" for (_, name), value in zip(_COLUMNS, chosen, strict=True) if value]
     if len(shown.labels) < 2:
@@ -157,7 +161,9 @@ def _two_files(user: User, kept: tuple[LabelledUpload, ...]) -> None:
     if "," in "".join(labels):
         raise InputError("A label here holds no comma: write it without.")
     copies = _copies()
-    shown = labelled_uploads.preview(ordered, labels=(labels[0], labels[1]), drop_copies=copies)
+    shown = _read(user, ordered, labels=(labels[0], labels[1]), drop_copies=copies)
+    if shown is None:
+        return
     _preview(shown)
     _form(user, ordered, shown, [f"--labels={labels[0]},{labels[1]}"], copies)
 
@@ -172,6 +178,19 @@ def _copies() -> bool:
         **data_parts.bound("copies", keep, default="drop"),
     )
     return keep == "drop"
+
+
+def _read(user: User, files: tuple[LabelledUpload, ...], **options: Any) -> Preview | None:
+    """What the files hold; None while they are being read, which is shown."""
+    found = upload_reading.preview(user, files, **options)
+    if isinstance(found, Preview):
+        return found
+    if found.under_way:
+        data_parts.follow(found)
+    else:
+        st.info("Reading was cancelled.", icon=":material/info:")
+        st.button("Read again", icon=":material/refresh:", on_click=background.forget, args=(found.key,))
+    return None
 
 
 def _preview(shown: Preview) -> None:
@@ -262,14 +281,16 @@ def _make(user: User, name: str, kept: Sequence[LabelledUpload], options: Sequen
     data_parts.go_to(dataset=name)
 
 
-def _unlabelled(upload: LabelledUpload) -> None:
+def _unlabelled(user: User, upload: LabelledUpload) -> None:
     """One FASTA or GenBank file: no labels, so a sequence to scan or to pre-train on."""
-    shown = labelled_uploads.preview((upload,), drop_copies=False)
     st.subheader(f"{upload.name} is {KIND_NAMES[upload.kind]}, which has no labels", anchor=False)
     st.write(
         "To make a labelled set, upload it together with a second file, one for each label. As it is, it can be "
         "scanned with a model, or pre-trained on."
     )
+    shown = _read(user, (upload,), drop_copies=False)
+    if shown is None:
+        return
     _preview(shown)
     st.button(
         "Keep it as a sequence",

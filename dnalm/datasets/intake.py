@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from dnalm.sequences.table import RowError
 
 SHORTEST = 10
 """Bases below which a sequence is left out where what cannot be used is dropped: it holds a few k-mers at most."""
+TOLD_EACH = 1000
 COPY = "a copy of an earlier sequence, on either strand"
 TWO_LABELS = "the same sequence under two labels"
 TOO_SHORT = f"shorter than {SHORTEST} bases"
@@ -63,6 +64,7 @@ def take_in(
     drop_unusable: bool = False,
     drop_copies: bool = False,
     most: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Intake:
     """Read one table with labels, two FASTA (or GenBank) files, or one such file without labels.
 
@@ -77,6 +79,7 @@ def take_in(
         drop_copies: leave out copies of an earlier sequence, on either strand; a sequence that stands under two
             labels is left out wherever it stands, since neither can be trusted.
         most: sequences that may be there; None is any number.
+        progress: told now and then how many sequences have been read; what it raises ends the reading.
 
     Raises:
         InputError: a file cannot be used, and where; or nothing of it is left.
@@ -89,6 +92,8 @@ def take_in(
     taken = Intake([], kind)
     for item in _items(paths, taken, labels, columns or {}, drop_unusable):
         taken.read += 1
+        if progress is not None and taken.read % TOLD_EACH == 0:
+            progress(taken.read)
         if most is not None and taken.read > most:
             raise InputError(f"{paths[0]} holds more than {most:,} sequences; the limit here is {most:,}.")
         if drop_unusable and len(item.codes) < SHORTEST:

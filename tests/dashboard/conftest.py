@@ -18,6 +18,15 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Have a page wait for the preview of an upload, however busy the machine is; nothing is known from before."""
+    from dashboard import upload_reading
+
+    monkeypatch.setattr(upload_reading, "SOON", 120.0)
+    upload_reading._found.clear()
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """The installation's folder: a genome with six promoters and a model that knows them."""
