@@ -69,7 +69,7 @@ STAGES = {
     "finetune": "fine-tuning",
     "head": "head alone",
     "all": "all layers",
-    "wide": "reading the sequences",
+    "wide": "fitting the wide head",
 }
 
 

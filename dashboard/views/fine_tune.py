@@ -86,7 +86,7 @@ WORKS: dict[str, Work] = {
 }
 HEADS = {
     "ensemble": "ensemble (when in doubt)",
-    "wide": "wide (fitted in seconds)",
+    "wide": "wide (quick to fit)",
     "aligned": "aligned (a known site)",
     "pool": "pool (any length)",
 }

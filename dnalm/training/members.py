@@ -122,7 +122,7 @@ def fit_member(
         generator = np.random.default_rng([config.seed, 11])
         folds = inner_folds(train_part, generator)
         sequences, targets = train_part.sequences, train_part.targets
-        tell = _reading(run, progress)
+        tell = _telling(run, progress)
         balanced = config.class_weights
         fit = fit_wide(member, sequences, targets, folds, generator, class_weights=balanced, progress=tell)
         run.log(
@@ -137,14 +137,19 @@ def fit_member(
     return Fitted(member, member_logits(member, valid_part.sequences))
 
 
-def _reading(run: RunFolder, progress: Progress | None) -> Callable[[int, int], None]:
-    """What tells of the wide head's reading of the sequences, the long part of its fit, as the loop tells of steps."""
-    began = time.monotonic()
+def _telling(run: RunFolder, progress: Progress | None) -> Callable[[str, int, int], None]:
+    """What tells of the wide head's fit, as the loop tells of steps: the sequences read, then the fits."""
+    began = last = time.monotonic()
+    counted = "sequences"
 
-    def tell(done: int, total: int) -> None:
-        rate = done / max(time.monotonic() - began, 1e-9)
+    def tell(what: str, done: int, total: int) -> None:
+        nonlocal began, last, counted
+        if what != counted:
+            began, counted = last, what
+        last = time.monotonic()
+        rate = done / max(last - began, 1e-9)
         report = {"state": "running", "phase": "wide", "step": done, "total": total}
-        report |= {"rate": rate, "unit": "sequences/s", "eta_s": (total - done) / rate}
+        report |= {"rate": rate, "unit": f"{what}/s", "eta_s": (total - done) / rate}
         run.progress(**report)
         if progress and not run.quiet:
             progress(report)

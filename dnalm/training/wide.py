@@ -31,6 +31,8 @@ PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 _BEGIN = (SHARES.index(1.0), PENALTIES.index(0.1))
 MOST_SEQUENCES = 8000
 """The fit's memory grows with the square of the sequences: of more, so many are drawn at random."""
+Progress = Callable[[str, int, int], None]
+_USUAL_PLACES = 9  # of the grid, that the search looks at
 _NEWTON_STEPS = 25
 _CONVERGED = 1e-2
 _BATCH = 256
@@ -64,7 +66,7 @@ def fit_wide(
     generator: np.random.Generator,
     *,
     class_weights: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> WideFit:
     """Fit the head of `member` in place; its encoder stays as it is.
 
@@ -75,7 +77,8 @@ def fit_wide(
         folds: inner fold of each, by which the penalty and the language model's share are chosen.
         generator: draws the sequences to read, where there are more than `MOST_SEQUENCES`.
         class_weights: weigh classes by the inverse of their share.
-        progress: called with sequences read and to read.
+        progress: called with what is counted, how many are done, and how many there are, as far as is known: first
+            sequences read, then fits.
 
     Returns:
         What was chosen, with out-of-fold logits to set a threshold by.
@@ -93,10 +96,12 @@ def fit_wide(
     classes = head.linear.out_features
     truth, fold = torch.from_numpy(targets[rows]), torch.from_numpy(folds[rows])
     weights = _sequence_weights(truth, classes, class_weights)
-    share, penalty, logits = _choose(kernels, truth, fold, weights, classes)
+    share, penalty, logits = _choose(kernels, truth, fold, weights, classes, progress)
     duals = _solve(kernels.at(share), truth, weights, classes, penalty)
     shared = {name: block.times(share) if name in OF_THE_LANGUAGE_MODEL else block for name, block in blocks.items()}
     _write_back(head, shared, duals)
+    if progress:
+        progress("fits", 1, 1)
     return WideFit(penalty, share, logits.numpy(), rows)
 
 
@@ -198,9 +203,7 @@ def _fit_components(member: Member, sequences: Sequence[Codes]) -> None:
     head.components.copy_(kept * signs)
 
 
-def _read_blocks(
-    member: Member, sequences: Sequence[Codes], progress: Callable[[int, int], None] | None
-) -> dict[str, _Block]:
+def _read_blocks(member: Member, sequences: Sequence[Codes], progress: Progress | None) -> dict[str, _Block]:
     """All features of all sequences, on the CPU."""
     head = member.head
     dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in _SPARSE}
@@ -214,7 +217,7 @@ def _read_blocks(
                 dense[name][done : done + len(values)] = values.float().cpu()
         done += len(encoding.states)
         if progress:
-            progress(done, len(sequences))
+            progress("sequences", done, len(sequences))
     blocks = {name: _Block.dense(features, BLOCK_WEIGHTS[name]) for name, features in dense.items()}
     blocks |= {name: _Block.sparse(vstack(parts), BLOCK_WEIGHTS[name]) for name, parts in sparse.items()}
     return {name: blocks[name] for name in head.sizes}
@@ -278,21 +281,31 @@ def newton(kernel: Tensor, truth: Tensor, weights: Tensor, penalty: float, start
 
 
 def _choose(
-    kernels: _Kernels, truth: Tensor, fold: Tensor, weights: Tensor, classes: int
+    kernels: _Kernels,
+    truth: Tensor,
+    fold: Tensor,
+    weights: Tensor,
+    classes: int,
+    progress: Progress | None = None,
 ) -> tuple[float, float, Tensor]:
     """The share and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
 
     The loss has one valley over the grid: the search goes from the middle to a better neighbour until there is none.
     """
     solved: dict[int, Tensor] = {}  # of each fold, at the place before
+    folds, fits = fold.unique().tolist(), 0
 
     def unseen(share: float, penalty: float) -> tuple[float, Tensor]:
+        nonlocal fits
         kernel, logits = kernels.at(share), torch.zeros(len(truth), classes)
-        for one in fold.unique().tolist():
+        for one in folds:
             inside, outside = (fold != one).nonzero()[:, 0], (fold == one).nonzero()[:, 0]
             seen = kernel[inside][:, inside]
             solved[one] = _solve(seen, truth[inside], weights[inside], classes, penalty, solved.get(one))
             logits[outside] = kernel[outside][:, inside] @ solved[one]
+            fits += 1
+            if progress:
+                progress("fits", fits, max(fits, len(folds) * _USUAL_PLACES) + 1)
         return float(torch.nn.functional.cross_entropy(logits, truth)), logits
 
     here, moved = _BEGIN, True

@@ -222,7 +222,7 @@ class TestFineTune:
         stages = ("Each thawing stage (passes)", "All layers together (passes)")
         assert all(name in [one.label for one in page.number_input] for name in stages)
         (head,) = [one for one in page.selectbox if one.label == "Head"]
-        assert "wide (fitted in seconds)" in head.options
+        assert "wide (quick to fit)" in head.options
         head.select("wide").run()
         assert not page.exception
         assert page.query_params["head"] == "wide"

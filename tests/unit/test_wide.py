@@ -138,5 +138,8 @@ def test_of_very_many_sequences_some_are_drawn(monkeypatch):
 
 def test_progress_ends_at_the_end():
     seen = []
-    fit(member(), *promoters(), progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (90, 90)
+    fit(member(), *promoters(), progress=lambda *told: seen.append(told))
+    assert [told for told in seen if told[0] == "sequences"][-1] == ("sequences", 90, 90)
+    fits = [told for told in seen if told[0] == "fits"]
+    assert all(done < total for _, done, total in fits[:-1])
+    assert fits[-1] == ("fits", 1, 1)
