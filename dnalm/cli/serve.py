@@ -24,7 +24,7 @@ from dnalm.errors import DnalmError, InputError
 if TYPE_CHECKING:
     from types import FrameType
 
-START_LIMIT = 120.0  # seconds; a cold disk reads torch and streamlit in well under half of this
+START_LIMIT = 600.0  # seconds; torch and streamlit take 60 s from a cold disk, many times that on a starved machine
 STOP_LIMIT = 10.0
 WATCH_SECONDS = 0.2
 _PR_SET_PDEATHSIG = 1

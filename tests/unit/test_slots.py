@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pynvml
 import pytest
 from toy_lab import wait_for
@@ -26,6 +27,15 @@ SLEEP = "import time; time.sleep(600)"
 ESCAPE = f"""
 import subprocess, sys
 subprocess.Popen([sys.executable, "-S", "-c", {SLEEP!r}], start_new_session=True)
+"""
+# Its main thread ends while another waits until the file "go" is there: it is told as ended, yet cannot be waited for.
+HEADLESS = """
+import ctypes, pathlib, threading, time
+def wait():
+    while not pathlib.Path({go!r}).exists():
+        time.sleep(0.01)
+threading.Thread(target=wait).start()
+ctypes.CDLL(None).pthread_exit(None)
 """
 
 
@@ -171,6 +181,28 @@ class TestLocalBackend:
         handle = backend.start(job(tmp_path, "term"), ["cpu0"])
         backend.terminate(handle)
         wait_for(lambda: not backend.alive(handle), "it ends")
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a process's main thread")
+    @pytest.mark.parametrize("asked", ["alive", "start"])
+    def test_one_whose_main_thread_ends_first_leaves_no_zombie(self, home, no_gpu, tmp_path, asked):
+        go = tmp_path / "go"
+        backend = LocalBackend(python(HEADLESS.format(go=str(go))))
+        backend.slots()
+        handle = backend.start(job(tmp_path, "headless"), ["cpu0"])
+        process = psutil.Process(Handle.parse(handle).pid)
+        try:
+            wait_for(lambda: not backend.alive(handle), "its main thread ends")
+            assert process.is_running(), "its other thread runs on"
+        finally:
+            go.touch()
+        backend.command = python("")
+        other_job = job(tmp_path, "other")
+        other = backend.start(other_job, ["cpu0"])
+        if asked == "alive":
+            wait_for(lambda: not (backend.alive(other) or process.is_running()), "both are waited for")
+        else:
+            wait_for(lambda: backend.start(other_job, ["cpu0"]) and not process.is_running(), "it is waited for")
+            wait_for(lambda: not backend.alive(other), "the other is waited for, too")
 
     def test_what_cannot_be_started_is_one_sentence(self, home, no_gpu, tmp_path):
         with pytest.raises(StartError, match=r"could not be started \(no such file or directory"):

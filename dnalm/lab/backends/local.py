@@ -91,6 +91,7 @@ class LocalBackend:
         Raises:
             StartError: the system does not let us.
         """
+        self._reap()
         try:
             with (job.run / OUTPUT).open("ab") as output:
                 child = subprocess.Popen(
@@ -119,9 +120,7 @@ class LocalBackend:
     def alive(self, handle: str) -> bool:
         """Whether the job's first process runs."""
         told = Handle.parse(handle)
-        child = self._children.get(told.pid)
-        if child is not None and child.poll() is not None:  # waited for: no zombie stays
-            del self._children[told.pid]
+        self._reap()
         return told.host == self.host and processes.birth(told.pid) == told.born
 
     def age(self, handle: str) -> float | None:
@@ -150,6 +149,16 @@ class LocalBackend:
                 with suppress(subprocess.TimeoutExpired):
                     child.wait(_REAP_S)
         processes.kill_marked(told.job)
+
+    def _reap(self) -> None:
+        """Wait for all jobs that have ended, so that no zombie stays.
+
+        All, not the one asked for: one whose main thread ends before its others is told as ended before it can be
+        waited for, and is not asked for again.
+        """
+        for pid, child in list(self._children.items()):
+            if child.poll() is not None:
+                del self._children[pid]
 
     def _environment(self, job: Job, names: Sequence[str]) -> dict[str, str]:
         known = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
