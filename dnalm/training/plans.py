@@ -272,8 +272,8 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
         stages=lambda count: stages,
         passes=lambda count: sum(stage.epochs for stage in stages),
         reading=readings / config.batch_size,
-        # Its inner products, and some eighty Newton steps, each a Cholesky factor of two thirds of the sequences.
-        arithmetic=2 * wide**2 * features + 80 * (2 * wide / 3) ** 3 / 3,
+        # Its inner products, and some 180 Newton steps, each a Cholesky factor of two thirds of the sequences.
+        arithmetic=2 * wide**2 * features + 180 * (2 * wide / 3) ** 3 / 3,
         refusals=_short(config, encoder, sizes),
     )
 
