@@ -212,7 +212,7 @@ def from_address(
         put(trial, one.path, value)
         sentence = _wrong(kind, trial, one.path)
         if sentence:
-            problems.append(f"The address says {one.path}={', '.join(texts)}: {sentence}.")
+            problems.append(f"{one.label} stands as it was; {one.path}={', '.join(texts)} cannot be: {sentence}.")
         else:
             put(given, one.path, value)
     return given, problems

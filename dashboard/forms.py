@@ -237,14 +237,15 @@ def _widget(one: Leaf, offered: Mapping[str, str] | None, more: dict[str, Any]) 
 
 def _number(one: Leaf, more: dict[str, Any]) -> Any:
     cast = int if one.kind == "whole" else float
-    low, high = (None if bound is None else cast(bound) for bound in (one.low, one.high))
+    high = one.high
     step: Any = 1
     if cast is float:
         default = one.info.default if isinstance(one.info.default, float) else 0.0
         step = 1.0 if high is None and default in (0.0, 1.0, 60.0) else 0.01 if 0 < default < 0.05 else 0.05
     if one.optional:
         more |= {"value": None, "placeholder": "default"}
-    return st.number_input(one.label, low, high, step=step, format="%d" if cast is int else "%g", **more)
+    # Without bounds: beyond them the browser would show what was typed and send what was there before.
+    return st.number_input(one.label, step=step, format="%d" if cast is int else "%g", **more)
 
 
 def _remember(key: str, path: str, read: Callable[[Any], Any], kind: str, default: Any) -> None:

@@ -20,6 +20,7 @@ from dnalm.errors import DnalmError, InputError
 from dnalm.lab import jobs
 from dnalm.lab.roster import workers
 from dnalm.lab.waiting import waiting
+from dnalm.model.shelf import taken
 from dnalm.training.config import RunConfig
 from dnalm.training.estimate import duration_text
 
@@ -87,7 +88,6 @@ def _inputs(key: str) -> tuple[str, float | None, bool]:
     )
     limit = columns[1].number_input(
         "Stop after (minutes)",
-        1.0,
         value=None,
         format="%g",
         key=f"{key}:limit",
@@ -102,6 +102,13 @@ def _inputs(key: str) -> tuple[str, float | None, bool]:
 
 def _submit(config: RunConfig, name: str, limit: float | None, share: bool, intention: str) -> jobs.Job | None:
     """The job; None where it was refused, which is said."""
+    if limit is not None and limit <= 0:
+        st.error(
+            f"It was not launched: it cannot be stopped after {limit:g} minutes; give more than 0, or nothing for no "
+            "limit.",
+            icon=":material/error:",
+        )
+        return None
     try:
         named = type(config).model_validate({**config.model_dump(), "name": name})
     except ValidationError as error:
@@ -125,6 +132,12 @@ def _launched(job_id: str, key: str) -> None:
         st.error(str(error), icon=":material/error:")
         return
     st.success(f"{job.name} is {job.state.value}{_prospect(job)}. You may close this page.", icon=":material/check:")
+    if _has_namesake(job):
+        st.info(
+            f"{job.name} is the name of another model, or of one that is being made: the later one gets a number behind "
+            f"its name, as {job.name}-2.",
+            icon=":material/info:",
+        )
     if not workers():
         st.warning(
             "No worker is running, so nothing starts: `dnalm serve` starts one with the dashboard, `dnalm worker` "
@@ -134,6 +147,11 @@ def _launched(job_id: str, key: str) -> None:
     with st.container(horizontal=True):
         link("jobs", "Follow it", icon=":material/monitoring:", query={"job": job.id})
         st.button("Launch another", key=f"{key}:again", icon=":material/add:", on_click=_again, args=(key,))
+
+
+def _has_namesake(job: jobs.Job) -> bool:
+    live = jobs.visible(acting_user(), states=(jobs.JobState.QUEUED, jobs.JobState.RUNNING))
+    return taken(job.name) or any(other.name == job.name and other.id != job.id for other in live)
 
 
 def _prospect(job: jobs.Job) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from dnalm.model.config import PRESETS, Checked, EncoderConfig
+from dnalm.training.fields import NAME
 
 # On a field, `title` is its name for people where the field's own will not do, and `unit` what its number counts.
 Preset = Literal["small", "seed"]
@@ -43,7 +44,7 @@ class OptimizerConfig(Checked):
 class RunConfig(Checked):
     """What every phase has."""
 
-    name: str = Field("", max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="name of the model it makes")
+    name: str = Field("", max_length=100, pattern=NAME, description="name of the model it makes")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model")
     compute: ComputeConfig = ComputeConfig()
     checkpoint_seconds: float = Field(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$"
+"""What a model may be called, or nothing; a person is told so in words."""
+
 
 def put(fields: dict[str, Any], name: str, value: Any) -> None:
     """Set a dotted field, `optimizer.clip`, in nested mappings."""
@@ -32,6 +35,10 @@ def sentences_of(error: ValidationError) -> dict[str, str]:
     for one in error.errors():
         name = ".".join(str(part) for part in one["loc"])
         message = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "missing":
+            message = "nothing is given, and it cannot be left empty"
+        elif one["type"] == "string_pattern_mismatch" and one["ctx"]["pattern"] == NAME:
+            message = "a name begins with a letter or digit and goes on with those, dots, dashes and underscores"
         seen = "" if one["type"] in ("missing", "extra_forbidden", "value_error") else f" (found {one['input']!r})"
         found.setdefault(name, f"{message[:1].lower()}{message[1:]}{seen}")
     return found

@@ -108,9 +108,10 @@ def test_units_and_bounds_stand_at_the_input():
     app = drawn(PretrainConfig, LEAST[PretrainConfig], main=["minutes"])
     assert app.number_input(key="f:minutes").label == "Budget (minutes)"
     warmup = app.number_input(key="f:optimizer.warmup")
-    assert (warmup.min, warmup.max) == (0, 1)
+    # No bounds: beyond them a browser shows what was typed and sends what was there before.
+    assert (warmup.min, warmup.max) == (None, None)
     assert "From 0 to 1." in warmup.help
-    assert app.number_input(key="f:lanes").max == 4096
+    assert "4096" in app.number_input(key="f:lanes").help
 
 
 def test_what_a_person_types_reaches_the_configuration():
@@ -133,7 +134,7 @@ def test_a_mistake_is_said_at_its_field_in_the_shells_words():
     app = drawn(PretrainConfig, {**LEAST[PretrainConfig], "name": "not a name"}, main=["name"])
     assert filled(app).config is None
     (error,) = app.error
-    assert error.value.startswith("field name: string should match pattern")
+    assert error.value.startswith("field name: a name begins with a letter or digit")
     assert error.value.endswith("(found 'not a name')")
     app.text_input(key="f:name").set_value("a-name").run()
     assert not app.error
@@ -195,4 +196,4 @@ def test_an_address_that_cannot_be_gets_a_sentence_and_the_default():
     found, problems = from_address(PretrainConfig, query, {"genomes": ["a"]})
     assert found == {"tokens": 32}
     assert len(problems) == 3
-    assert problems[0].startswith("The address says preset=huge: input should be 'small' or 'seed' (found 'huge')")
+    assert problems[0].startswith("Preset stands as it was; preset=huge cannot be: input should be 'small' or 'seed' (found 'huge')")

@@ -121,8 +121,8 @@ class TestPreTrain:
         ("query", "sentence"),
         [
             ({"genomes": "gone"}, "asks for the genome gone, which is not here"),
-            ({"preset": "huge"}, "The address says preset=huge: input should be 'small' or 'seed'"),
-            ({"minutes": "-1"}, "The address says minutes=-1: input should be greater than 0"),
+            ({"preset": "huge"}, "preset=huge cannot be: input should be 'small' or 'seed'"),
+            ({"minutes": "-1"}, "Budget (minutes) stands as it was; minutes=-1 cannot be: input should be greater than 0"),
             ({"minutes": "5", "epochs": "1"}, "gives the budget twice, as minutes and epochs; minutes is taken"),
         ],
     )
@@ -132,7 +132,7 @@ class TestPreTrain:
     def test_without_a_genome_it_says_so_at_the_field_and_launches_nothing(self, bare):
         page = opened("pre-train")
         page.multiselect(key="pretrain:genomes").set_value([]).run()
-        assert page.error[0].value == "field genomes: field required"
+        assert page.error[0].value == "field genomes: nothing is given, and it cannot be left empty"
         assert button(page).disabled
         page.multiselect(key="pretrain:genomes").set_value(["ecoli-k12"]).run()
         assert not page.error
@@ -177,11 +177,31 @@ class TestPreTrain:
         page.button(key="pretrain:again").click().run()
         assert len(launched(page)) == 2
 
+    def test_a_number_that_cannot_be_reaches_the_server_which_says_so(self, bare):
+        page = opened("pre-train")
+        budget = page.number_input(key="pretrain:minutes")
+        # With bounds, a browser shows what was typed and sends what was there before.
+        assert (budget.min, budget.max) == (None, None)
+        budget.set_value(-5.0).run()
+        assert page.warning[0].value.startswith("Budget (minutes) stands as it was; minutes=-5 cannot be: ")
+        assert page.number_input(key="pretrain:minutes").value == 20
+        page.number_input(key="pretrain:limit").set_value(-3.0)
+        assert launched(page) == []
+        assert "cannot be stopped after -3 minutes" in page.error[0].value
+
     def test_a_name_that_cannot_be_is_refused_in_the_shells_words(self, bare):
         page = opened("pre-train")
-        page.text_input(key="pretrain:name").set_value("two words")
-        assert launched(page) == []
-        assert page.error[0].value.startswith("field name: string should match pattern")
+        for name in ("two words", "-x", "../x"):
+            page.text_input(key="pretrain:name").set_value(name)
+            assert launched(page) == []
+            assert page.error[0].value.startswith("field name: a name begins with a letter or digit")
+
+    def test_a_name_that_a_model_has_is_said_to_get_a_number(self, lab):
+        page = opened("pre-train", genomes="ecoli-k12")
+        page.text_input(key="pretrain:name").set_value("toy-lm")
+        (job,) = launched(page)
+        assert job.name == "toy-lm"
+        assert page.info[-1].value.startswith("toy-lm is the name of another model")
 
 
 def test_pressing_launch_twice_at_once_makes_one_job():
