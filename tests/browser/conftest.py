@@ -17,7 +17,7 @@ import toy_house
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-START_LIMIT = 120.0
+START_LIMIT = 300.0
 
 
 def find_chromium() -> str | None:
@@ -47,13 +47,15 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory):
-    """The address of a running dashboard that has the toy model and genome, and a home of its own."""
+    """The address of a running dashboard that has the toy model and genome, the catalogue, and a home of its own."""
     folder = tmp_path_factory.mktemp("browser")
     shipped = toy_house.build(folder / "shipped")
+    shutil.copy(ROOT / "data" / "catalog.yaml", shipped / "data")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "DNALM_SHIPPED": str(shipped), "DNALM_HOME": str(folder / "home")}
+    known = {name: value for name, value in os.environ.items() if not name.startswith("DNALM_")}
+    environment = {**known, "DNALM_SHIPPED": str(shipped), "DNALM_HOME": str(folder / "home")}
     environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
