@@ -134,8 +134,8 @@ def _launched(job_id: str, key: str) -> None:
     st.success(f"{job.name} is {job.state.value}{_prospect(job)}. You may close this page.", icon=":material/check:")
     if _has_namesake(job):
         st.info(
-            f"{job.name} is the name of another model, or of one that is being made: the later one gets a number behind "
-            f"its name, as {job.name}-2.",
+            f"{job.name} is the name of another model, or of one that is being made: the later one gets a number "
+            f"behind its name, as {job.name}-2.",
             icon=":material/info:",
         )
     if not workers():

@@ -231,7 +231,7 @@ def _slow(parts: list[Part]) -> list[str]:
                     "will learn more."
                 )
             elif part.passes > 60:
-                notes.append(f"The text is read {part.passes:,.0f} times: more genomes would teach more than more time.")
+                notes.append(f"The text is read {part.passes:,.0f} times: more genomes would help more than more time.")
     return notes
 
 
