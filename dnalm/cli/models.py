@@ -76,13 +76,14 @@ def import_model(
     as_json: Json = False,
 ) -> None:
     """Take a model in: checked whole, then put among this installation's models."""
-    from dnalm.model.exchange import import_bundle
+    from dnalm.lab import index
+    from dnalm.lab.people import local_user
 
-    bundle = import_bundle(source, name=name, replace=replace)
+    taken = index.import_model(local_user(), source, name=name, replace=replace)
     if as_json:
-        print_json({"model": bundle.folder.name, "folder": bundle.folder})
+        print_json({"model": taken.name, "folder": taken.folder})
     else:
-        typer.echo(bundle.folder)
+        typer.echo(taken.folder)
 
 
 @app.command("rename", epilog=examples("dnalm models rename pretrain-20260301-101500 our-strain-lm"))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dnalm import files
@@ -263,18 +264,46 @@ def _deletable(session: Session, user: User, model_id: str) -> ModelRow:
 
 
 def import_model(
-    user: User, source: Path, *, name: str | None = None, shared: bool = False, db: Database | None = None
+    user: User,
+    source: Path,
+    *,
+    name: str | None = None,
+    shared: bool = False,
+    replace: bool = False,
+    db: Database | None = None,
 ) -> IndexedModel:
     """Take a model in from an archive or a folder: checked whole, then this person's.
 
+    Args:
+        user: the acting person.
+        source: an archive, a bundle's folder or a run folder.
+        name: the name it gets; its own when None.
+        shared: the whole lab may see it.
+        replace: let it take the place of a model of this name that this person may change; owner and share stay.
+        db: the database; else that of the settings.
+
     Raises:
-        InputError: the name is taken, or the source is damaged or no model; nothing is left behind then.
+        InputError: the name is taken, or the source is damaged or no model; nothing is left behind then. Or what it
+            would replace is another's, or a job is about to use that.
     """
     db = db or database()
-    folder = import_bundle(source, name=name).folder
+    refresh(MODELS, db)
+    replaced: list[Path] = []
+
+    def check(target: Path) -> None:
+        with db.reading() as session:
+            row = session.scalar(select(ModelRow).where(ModelRow.folder == rows.key_of(target)))
+            if row is not None and not user.is_admin and row.owner_id != user.id:
+                raise InputError(f"{target.name}: another's model has this name; choose another")
+            if row is not None:
+                refuse_jobs(session, user, row, "replaced")
+                replaced.append(target)
+
+    folder = import_bundle(source, name=name, replace=replace, before_replacing=check).folder
     with db.session() as session:
-        row = rows.put(session, MODELS, folder, model_facts(folder), owner=user.id, shared=shared)
-        audit.record(session, user.id, "model.import", f"model:{row.id}", name=row.name)
+        kept = {} if replaced else {"owner": user.id, "shared": shared}
+        row = rows.put(session, MODELS, folder, model_facts(folder), **kept)
+        audit.record(session, user.id, "model.import", f"model:{row.id}", name=row.name, replaced=bool(replaced))
         session.flush()
         notes.keep(session, row)
         return rows.model_of(row)

@@ -11,6 +11,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from dnalm.errors import BundleError, InputError
@@ -61,13 +62,20 @@ def export_bundle(model: str | Path, target: Path) -> Path:
     return target
 
 
-def import_bundle(source: Path, *, name: str | None = None, replace: bool = False) -> Bundle:
+def import_bundle(
+    source: Path,
+    *,
+    name: str | None = None,
+    replace: bool = False,
+    before_replacing: Callable[[Path], None] | None = None,
+) -> Bundle:
     """Take a model in from an archive or a folder: checked whole, then put among this installation's models.
 
     Args:
         source: an archive from `export_bundle`, a bundle's folder or a run folder.
         name: the name it gets here; its own when None.
         replace: let it take the place of a model of this name.
+        before_replacing: called with the folder that is about to make room; what it raises leaves all as it was.
 
     Returns:
         The bundle in `DNALM_HOME`.
@@ -99,6 +107,8 @@ def import_bundle(source: Path, *, name: str | None = None, replace: bool = Fals
                     raise InputError(
                         f"{target}: there is a model of this name; choose another, or replace it (--replace)"
                     )
+                if before_replacing is not None:
+                    before_replacing(target)
                 target.replace(Path(scratch) / "old")
             unpacked.replace(target)
     return read_bundle(target)

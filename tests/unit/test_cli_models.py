@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from toy_family import family, finished_run
+from toy_family import family, finished_run, language_model
 from toy_models import toy_dataset
+from toy_queue import people
 from typer.testing import CliRunner
 
 from dnalm.cli import app
+from dnalm.errors import InputError
+from dnalm.lab import audit, index
 from dnalm.lab.database import database
+from dnalm.lab.people import local_user
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +67,38 @@ def test_reindex_counts_and_gives_finished_runs_models_their_names(home: Path):
     counted = json.loads(run("lab", "reindex", "--json").stdout)
     assert (counted["models"], counted["runs"], counted["came"]) == (1, 1, ["from-a-run"])
     assert "from-a-run" in names()
+
+
+def test_an_import_is_the_local_users_and_the_audit_says_import(home: Path):
+    language_model(home / "elsewhere", "lm")
+    folder = home / "models" / "mine"
+    assert json.loads(run("models", "import", home / "elsewhere", "--name", "mine", "--json").stdout) == {
+        "model": "mine",
+        "folder": str(folder),
+    }
+    assert run("models", "import", home / "elsewhere", "--name", "mine").exit_code == 2
+    (ann,) = people("ann")
+    language_model(home / "another", "anns", seed=7)
+    theirs = index.import_model(ann, home / "another", shared=True)
+    with pytest.raises(InputError, match="mine: another's model has this name"):
+        index.import_model(ann, home / "another", name="mine", replace=True)
+    # Who looks after the server puts a better one in its place: it is hers as before.
+    assert run("models", "import", home / "elsewhere", "--name", "anns", "--replace").stdout.strip().endswith("anns")
+    now = index.model(local_user(), "anns")
+    assert (now.id, now.owner, now.shared) == (theirs.id, "ann", True)
+    assert now.weights == index.model(local_user(), "mine").weights != theirs.weights
+    mine = index.model(local_user(), "mine")
+    assert (mine.owner, mine.shared) == ("local", False)
+    done = [
+        (entry.actor, entry.subject, entry.detail)
+        for entry in audit.entries(local_user())
+        if entry.action == "model.import"
+    ]
+    assert done == [
+        ("local", f"model:{theirs.id}", {"name": "anns", "replaced": True}),
+        ("ann", f"model:{theirs.id}", {"name": "anns", "replaced": False}),
+        ("local", f"model:{mine.id}", {"name": "mine", "replaced": False}),
+    ]
 
 
 def test_a_model_is_described_and_shared(home: Path):
