@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ from dnalm.cli.output import print_json, print_table
 app = typer.Typer(
     help="Look after the lab's database.",
     no_args_is_help=True,
-    epilog=examples("dnalm lab migrate", "dnalm lab reindex"),
+    epilog=examples("dnalm lab migrate", "dnalm lab reindex", "dnalm lab role ann admin"),
 )
 
 
@@ -58,3 +59,20 @@ def reindex(as_json: Json = False) -> None:
         say(text)
     rows = [[name, ", ".join(value) if isinstance(value, tuple) else value] for name, value in counts.items()]
     print_table(["what", "number"], [row for row in rows if row[0] != "unreadable"])
+
+
+@app.command("role", epilog=examples("dnalm lab role ann admin", "dnalm lab role ann member --json"))
+def set_role(
+    person: Annotated[str, typer.Argument(help="The person's id.", metavar="PERSON")],
+    wanted: Annotated[str, typer.Argument(help="admin or member.", metavar="admin|member")],
+    as_json: Json = False,
+) -> None:
+    """Make a person an admin, who sees and may do everything, or a member. For admins alone."""
+    from dnalm.lab import people
+
+    role: Any = wanted  # checked there, for whoever calls it
+    found = people.set_role(people.local_user(), person, role)
+    if as_json:
+        print_json({"user": found.id, "name": found.name, "role": found.role})
+    else:
+        say(f"{found.name} ({found.id}): {found.role}")

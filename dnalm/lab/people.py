@@ -15,6 +15,7 @@ from dnalm.lab.database import Database, database
 from dnalm.lab.schema import UserRow
 
 Role = Literal["admin", "member"]
+ROLES: tuple[Role, ...] = ("admin", "member")
 LOCAL = "local"
 
 
@@ -50,14 +51,41 @@ def add_user(user: User, user_id: str, name: str, role: Role = "member", *, db: 
         InputError: the acting person is no admin, the id is taken or empty, or the role is unknown.
     """
     require_admin(user, "let people in")
-    if role not in ("admin", "member"):
-        raise InputError(f"role {role!r}: wanted admin or member")
+    if role not in ROLES:
+        raise InputError(f"role {role!r}: wanted {' or '.join(ROLES)}")
     if not user_id or len(user_id) > 64:
         raise InputError(f"user id {user_id!r}: wanted 1 to 64 characters")
     with (db or database()).session() as session:
         if session.get(UserRow, user_id) is not None:
             raise InputError(f"user {user_id!r}: there is one already")
         return _user(_ensure(session, user_id, name, role, actor=user.id))
+
+
+def set_role(user: User, user_id: str, role: Role, *, db: Database | None = None) -> User:
+    """Make a person an admin, or a member again. Saying what they are already changes nothing.
+
+    The local user stays an admin: whoever works at the installation's own shell can always put things right.
+
+    Raises:
+        InputError: the acting person is no admin, there is no such person, the role is unknown, or it is the local
+            user who would be no admin any more.
+    """
+    require_admin(user, "change a person's role")
+    if role not in ROLES:
+        raise InputError(f"role {role!r}: wanted {' or '.join(ROLES)}")
+    if user_id == LOCAL and role != "admin":
+        raise InputError("the local user stays an admin: it is who puts roles right at the shell")
+    with (db or database()).session() as session:
+        row = session.get(UserRow, user_id, with_for_update=True)
+        if row is None:
+            known = ", ".join(session.scalars(select(UserRow.id).order_by(UserRow.id)))
+            raise InputError(
+                f"no person {user_id!r}; known are {known}; after the database was lost, run `dnalm lab reindex` first"
+            )
+        if row.role != role:
+            audit.record(session, user.id, "user.role", f"user:{user_id}", was=row.role, now=role)
+            row.role = role
+        return _user(row)
 
 
 def users(user: User, *, db: Database | None = None) -> list[User]:

@@ -19,7 +19,7 @@ from dnalm.errors import InputError, RunError
 from dnalm.lab import audit
 from dnalm.lab import database as database_module
 from dnalm.lab.database import Database, DatabaseError
-from dnalm.lab.people import add_user, local_user, users
+from dnalm.lab.people import add_user, local_user, set_role, users
 from dnalm.lab.schema import AuditRow, Base, JobRow, UserRow
 
 MIGRATE = "from dnalm.lab.database import database; database()"
@@ -188,6 +188,38 @@ def test_only_an_admin_lets_people_in(db: Database):
     with pytest.raises(InputError, match="one already"):
         add_user(local_user(), "ann", "Another Ann")
     assert [user.id for user in users(ann)] == ["ann", "local"]
+
+
+def test_an_admin_says_who_is_one_and_the_audit_says_so(db: Database):
+    ann, _ = people("ann", "ben")
+    with pytest.raises(InputError, match="only an admin"):
+        set_role(ann, "ann", "admin")
+    promoted = set_role(local_user(), "ann", "admin")
+    assert promoted.is_admin
+    set_role(local_user(), "ann", "admin")  # again: nothing to note
+    assert not set_role(promoted, "ben", "member").is_admin  # what he is
+    set_role(promoted, "ann", "member")
+    assert {user.id: user.role for user in users(ann)} == {"ann": "member", "ben": "member", "local": "admin"}
+    changes = [entry for entry in audit.entries(local_user()) if entry.action == "user.role"]
+    assert [(entry.actor, entry.subject, entry.detail) for entry in changes] == [
+        ("ann", "user:ann", {"was": "admin", "now": "member"}),
+        ("local", "user:ann", {"was": "member", "now": "admin"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("person", "role", "sentence"),
+    [
+        ("nobody", "admin", "no person 'nobody'; known are ann, local"),
+        ("ann", "owner", "wanted admin or member"),
+        ("local", "member", "stays an admin"),
+    ],
+)
+def test_a_role_that_cannot_be_given_is_refused(db: Database, person: str, role, sentence: str):
+    people("ann")
+    with pytest.raises(InputError, match=sentence):
+        set_role(local_user(), person, role)
+    assert {user.id: user.role for user in users(local_user())} == {"ann": "member", "local": "admin"}
 
 
 def test_a_member_reads_in_the_audit_what_is_theirs(db: Database):

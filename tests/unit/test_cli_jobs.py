@@ -19,7 +19,7 @@ from dnalm.errors import InputError
 from dnalm.lab import index, jobs, queue
 from dnalm.lab.database import database
 from dnalm.lab.job import JobState
-from dnalm.lab.people import local_user
+from dnalm.lab.people import add_user, local_user
 from dnalm.settings import settings
 from dnalm.training.config import TrainConfig
 
@@ -182,6 +182,16 @@ def test_the_database_is_made_and_its_index_rebuilt(source: Path):
     submitted(source)
     counts = json.loads(run("lab", "reindex", "--json").stdout)
     assert (counts["runs"], counts["models"], counts["datasets"]) == (1, 0, 0)
+
+
+def test_an_admins_role_is_given_and_taken_at_the_shell():
+    add_user(local_user(), "ann", "Ann")
+    said = run("lab", "role", "ann", "admin", "--json")
+    assert json.loads(said.stdout) == {"user": "ann", "name": "Ann", "role": "admin"}
+    assert "Ann (ann): member" in run("lab", "role", "ann", "member").stderr
+    refused = run("lab", "role", "nobody", "admin")
+    assert refused.exit_code == 2
+    assert "no person 'nobody'" in refused.stderr
 
 
 def test_a_database_that_is_not_there_is_exit_1(monkeypatch: pytest.MonkeyPatch):
