@@ -18,7 +18,7 @@ from dnalm.settings import settings
 # A compressed file may unpack to this much, an upload's records to so many: caps against accidents and bombs.
 LARGEST_TEXT = 200 << 20
 MOST_RECORDS = 10_000
-# What all uploads may take on disk; the longest unused go first, but for those that jobs are to read.
+# What all uploads may take on disk; the longest unused go first, but for those that jobs are to read, resumed ones too.
 LARGEST_STORE = 2 << 30
 
 _KEY = re.compile(r"upload-[0-9a-f]{16}")
@@ -106,7 +106,7 @@ def _check(path: Path, shown: str) -> None:
 
 
 def _prune(*, keep: Path) -> None:
-    """Remove what was longest unused beyond the cap; never what a job that waits or runs is to read."""
+    """Remove what was longest unused beyond the cap; never what a job is to read that waits, runs or can be resumed."""
     total, over = 0, []
     for upload in known():
         total += upload.path.stat().st_size

@@ -13,7 +13,7 @@ from dnalm.datasets.recipes import of_id
 from dnalm.errors import DnalmError, InputError
 from dnalm.lab import rows
 from dnalm.lab.database import Database, database
-from dnalm.lab.job import JobState
+from dnalm.lab.job import RESUMABLE, JobState, has_folder
 from dnalm.lab.lineage import dependents
 from dnalm.lab.people import User
 from dnalm.lab.schema import DatasetRow, JobRow, ModelRow
@@ -88,13 +88,18 @@ def refuse_models(session: Session, user: User, row: DatasetRow) -> None:
 
 
 def files_in_use(db: Database | None = None) -> frozenset[Path]:
-    """The genome files that jobs which wait or run read, whoever's they are: they have to stay where they are.
+    """The genome files that jobs read which wait, run or can be resumed, whoever's they are: they have to stay.
+
+    A job that failed or was cancelled reads them again when it is resumed; when it is deleted, or its run folder has
+    gone, it needs them no more.
 
     Raises:
         DatabaseError: the jobs cannot be asked for.
     """
     with (db or database()).reading() as session:
-        named = [name for job in open_jobs(session) for name in _genomes_of(job.config)]
+        ended = session.scalars(select(JobRow).where(JobRow.state.in_(RESUMABLE)))
+        reading = [*open_jobs(session), *(job for job in ended if has_folder(job))]
+        named = [name for job in reading for name in _genomes_of(job.config)]
     return frozenset(Path(name).resolve() for name in named)
 
 

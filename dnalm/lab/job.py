@@ -27,6 +27,9 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+RESUMABLE = (JobState.FAILED, JobState.CANCELLED)
+
+
 @dataclass(frozen=True)
 class Job:
     """A job as it stood when it was asked for.
@@ -114,3 +117,8 @@ def next_ticket(session: Session) -> int:
 def folder_of(row: JobRow) -> Path:
     """The run folder of a job: named in the row, in this installation's `runs`."""
     return settings().runs / row.run
+
+
+def has_folder(row: JobRow) -> bool:
+    """Whether the run folder of a job is still there, without which it cannot go on."""
+    return (folder_of(row) / "config.yaml").is_file()

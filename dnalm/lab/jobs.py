@@ -16,7 +16,7 @@ from dnalm.errors import BundleError, InputError
 from dnalm.files import out_of_sight
 from dnalm.lab import audit, notes
 from dnalm.lab.database import Database, database
-from dnalm.lab.job import Job, JobState, folder_of, job_of, next_ticket
+from dnalm.lab.job import RESUMABLE, Job, JobState, folder_of, has_folder, job_of, next_ticket
 from dnalm.lab.people import User, require_admin
 from dnalm.lab.schema import JobRow, RunRow, WorkerRow, now
 from dnalm.locks import RUN_LOCK, is_held
@@ -169,9 +169,9 @@ def resume(user: User, job_id: str, *, db: Database | None = None) -> Job:
     with (db or database()).session() as session:
         ticket = next_ticket(session)  # first: whoever locks both the counter and a job does so in this order
         row = _own(session, user, job_id, "resume")
-        if row.state not in (JobState.FAILED, JobState.CANCELLED):
+        if row.state not in RESUMABLE:
             raise InputError(f"job {job_id}: it {_NOW[row.state]}; only a failed or cancelled job can be resumed")
-        if not (folder_of(row) / "config.yaml").is_file():
+        if not has_folder(row):
             raise InputError(f"job {job_id}: its run folder {folder_of(row)} has gone; submit it anew")
         row.state, row.ticket, row.reason = JobState.QUEUED, ticket, ""
         row.cancel_requested, row.ended, row.exit_code, row.worker, row.handle = False, None, None, None, None

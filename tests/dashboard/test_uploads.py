@@ -10,8 +10,9 @@ from toy_queue import enqueue, people
 
 from dashboard import labelled_uploads, uploads
 from dnalm.errors import InputError
+from dnalm.lab import jobs
 from dnalm.lab.database import DatabaseError, database
-from dnalm.lab.job import JobState
+from dnalm.lab.job import JobState, folder_of
 from dnalm.lab.schema import JobRow
 from dnalm.lab.usage import folder_size, uploads_folder
 from dnalm.settings import settings
@@ -87,6 +88,7 @@ def test_what_a_job_that_waits_or_runs_reads_outlives_the_cap(lab, monkeypatch, 
     monkeypatch.setattr(uploads, "LARGEST_STORE", 1)
     last = uploads.keep(b">three\nACGTTTTTT\n", "last.fa")
     assert not other.path.exists()
+    # One that failed or was cancelled could be resumed, but this one has no run folder to go on in.
     assert wanted.path.exists() == (state in (JobState.QUEUED, JobState.RUNNING))
     # When the job has ended, the next upload makes room.
     with database().session() as session:
@@ -95,6 +97,27 @@ def test_what_a_job_that_waits_or_runs_reads_outlives_the_cap(lab, monkeypatch, 
     assert not wanted.path.exists()
     assert not last.path.exists()
     assert [upload.key for upload in uploads.known()] == [newest.key]
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_what_a_job_reads_that_can_be_resumed_outlives_the_cap_until_it_is_deleted(lab, monkeypatch, state):
+    wanted = uploads.keep(FASTA, "wanted.fa")
+    (ada,) = people("ada")
+    enqueue(database(), "job", "ada")
+    with database().session() as session:
+        row = session.get_one(JobRow, "job")
+        row.state, row.config = state, {"genomes": [str(wanted.path)]}
+        folder = folder_of(row)
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("config: {phase: pretrain}\n")
+    monkeypatch.setattr(uploads, "LARGEST_STORE", 1)
+    uploads.keep(b">three\nACGTTTTTT\n", "three.fa")
+    assert wanted.path.exists()
+    assert jobs.resume(ada, "job").state == JobState.QUEUED
+    jobs.cancel(ada, "job")
+    jobs.delete(ada, "job")
+    uploads.keep(b">four\nACGTTTTCC\n", "four.fa")
+    assert not wanted.path.exists()
 
 
 def test_a_persons_tables_are_where_their_use_of_the_disk_is_counted(home):
