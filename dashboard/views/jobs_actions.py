@@ -29,11 +29,11 @@ MAIN = {
 
 def show_actions(user: User, job: Job) -> None:
     """The row of buttons; what this person may not do with this job is not offered."""
-    own = user.is_admin or job.owner == user.id
+    own, there = user.is_admin or job.owner == user.id, job.run.is_dir()
     with st.container(horizontal=True):
         if own and job.state in words.LIVE:
             _cancel(user, job)
-        if own and job.state in (JobState.FAILED, JobState.CANCELLED):
+        if own and there and job.state in (JobState.FAILED, JobState.CANCELLED):
             _resume(user, job)
         if own:
             _share(user, job)
@@ -46,7 +46,8 @@ def show_actions(user: User, job: Job) -> None:
         cloning = st.query_params.get("clone") == "1"
         label = "Close the clone" if cloning else "Clone with changes"
         st.button(label, key="job_cloning", icon=":material/content_copy:", on_click=_turn, args=("clone", cloning))
-        st.link_button("Download the run", run_address(job.id), icon=":material/download:", help=_DOWNLOAD)
+        if there:
+            st.link_button("Download the run", run_address(job.id), icon=":material/download:", help=_DOWNLOAD)
     if cloning:
         with st.container(border=True):
             _clone(user, job)

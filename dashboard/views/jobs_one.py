@@ -44,12 +44,27 @@ def show(user: User, job: Job) -> None:
     st.markdown(f"{words.badge(job)} {words.phase(job)}, submitted by {_text(job.owner_name)} {_when(job)}")
     say_what_was_done()
     show_actions(user, job)
+    if not job.run.is_dir():
+        st.warning(_FOLDER_GONE, icon=":material/folder_off:")
+        if job.state not in words.LIVE:
+            _told(job)
+            return
     if job.state is JobState.SUCCEEDED:
         _result(user, job)
     shown = [job, *_compared(user, job)[0]]
     every = refresh_every(shown, worker=bool(queue_reader.snapshot().workers))
     # The clock runs only while one of these jobs waits or runs.
     st.fragment(_live, run_every=every)(user, job, signature(shown))
+    _told(job)
+
+
+_FOLDER_GONE = (
+    "The run folder of this job was deleted outside the dashboard, with its curves, log and checkpoint. Models "
+    "that came of it stay. **Clone with changes** makes a job like it; **Delete** takes it off the list."
+)
+
+
+def _told(job: Job) -> None:
     with st.expander("What it was told", icon=":material/settings:"):
         st.caption("Every field of its configuration; `config.yaml` in the download has versions and checksums, too.")
         st.json(job.config, expanded=1)

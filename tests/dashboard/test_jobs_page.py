@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -382,6 +383,21 @@ def test_an_ended_job_is_deleted_after_being_asked_and_the_list_is_shown(lab):
     assert "No job yet" in words(page)
     running = lab.running("other")
     assert not [button for button in opened(job=running.id).button if button.key == "job_delete"]
+
+
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.CANCELLED])
+def test_a_job_whose_folder_was_deleted_by_hand_says_so_and_offers_what_is_left(lab, state):
+    job = lab.done("mine") if state is JobState.SUCCEEDED else lab.ended("mine", state, "cancelled")
+    shutil.rmtree(job.run)
+    page = opened(job=job.id)
+    (warning,) = page.warning
+    assert "was deleted outside the dashboard" in warning.value
+    assert not page.error
+    assert "Resume" not in labels(page)
+    assert "Clone with changes" in labels(page)
+    opened()  # the list takes it, too
+    page.button(key="job_delete").click().run()
+    assert page.success[0].value == "mine was deleted."
 
 
 def test_the_page_says_what_a_persons_things_take_and_when_it_is_too_much(lab, monkeypatch):
