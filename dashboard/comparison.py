@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dashboard.figures import HEADLINE, Shown, all_figures, headline
@@ -67,8 +68,8 @@ def measured(bundle: Bundle) -> tuple[tuple[Any, ...] | None, str]:
     if text := metrics.get("corpus_sha256"):
         told = trained.get("config")
         genomes = told.get("genomes") if isinstance(told, dict) else None
-        of = ", ".join(map(str, genomes)) if isinstance(genomes, list) else "the same genomes"
-        return ("text", str(text), where), f"held-out text of {of}"
+        named = [Path(str(genome)).name for genome in genomes] if isinstance(genomes, list) else ["the same genomes"]
+        return ("text", str(text), where), f"held-out text of {', '.join(named)}"
     if digest and where:
         return ("validation", digest, where), f"validation sequences of {name}"
     return None, ""

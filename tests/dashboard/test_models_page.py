@@ -9,6 +9,7 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import toy_house
@@ -17,7 +18,7 @@ from toy_family import classifier, family, finished_run, language_model
 
 from dashboard.charts.lineage import lineage_figure
 from dashboard.charts.theme import LIGHT
-from dashboard.comparison import groups
+from dashboard.comparison import groups, measured
 from dashboard.views.models_parts import card_text
 from dnalm.errors import InputError
 from dnalm.lab import index
@@ -424,3 +425,10 @@ def test_many_models_are_found_by_words(house, tmp_path):
 def test_an_error_of_an_import_names_neither_folder(theirs, tmp_path):
     with pytest.raises(InputError, match=r"x\.zip: not there"):
         index.import_model(local_user(), tmp_path / "x.zip")
+
+
+def test_a_genome_is_named_without_the_folder_that_holds_it():
+    told = {"config": {"genomes": ["/srv/uploads/upload-1/small.fa", "ecoli-k12"]}}
+    config = SimpleNamespace(kind="language-model", trained=told)
+    bundle = SimpleNamespace(metrics={"split": "held-out", "corpus_sha256": "ab"}, config=config)
+    assert measured(bundle)[1] == "held-out text of small.fa, ecoli-k12"
