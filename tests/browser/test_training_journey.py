@@ -211,4 +211,6 @@ def test_jobs_are_ticked_compared_and_zoomed(lab, page):
     page.reload()  # the address holds all of it
     page.wait_for_function(f"{LAST_STEP}({CHART}) > 0")
     settled(page)
-    assert page.get_by_role("slider", name="Smoothing").count() == 1
+    smoothing = page.get_by_role("slider", name="Smoothing")
+    smoothing.wait_for()
+    assert smoothing.count() == 1
