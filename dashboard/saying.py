@@ -40,6 +40,23 @@ def say_what_was_done() -> None:
         st.success(plain(text), icon=":material/check_circle:")
 
 
+def confirm_delete(question: str, name: str, *, key: str, delete: Callable[[], None], keep: Callable[[], None]) -> None:
+    """Ask whether something is to be deleted.
+
+    Args:
+        question: what would be lost, as plain text.
+        name: of what would be deleted, for the button.
+        key: of the two buttons, which get `_yes` and `_no` behind it.
+        delete: called on yes.
+        keep: called on no.
+    """
+    st.warning(plain(question), icon=":material/warning:")
+    with st.container(horizontal=True):
+        icon = ":material/delete_forever:"
+        st.button(f"Yes, delete {plain(name)}", key=f"{key}_yes", type="primary", icon=icon, on_click=delete)
+        st.button("Keep it", key=f"{key}_no", on_click=keep)
+
+
 def plain(text: str) -> str:
     """Text of others' making as Markdown that shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.saying import attempt, plain, refused
+from dashboard.saying import attempt, confirm_delete, plain, refused
 from dashboard.views import data_parts
 from dnalm.datasets.recipes import of_id
 from dnalm.lab import index
@@ -51,19 +51,8 @@ def _share(user: User, entry: IndexedDataset) -> None:
 def _sure(user: User, entry: IndexedDataset) -> None:
     back = "Its recipe can make it again." if of_id(entry.name) else "It cannot be brought back."
     size = data_parts.size(entry.size_bytes)
-    st.warning(
-        plain(f"Delete {entry.name}, {entry.rows:,} sequences, {size}, for everyone? {back}"), icon=":material/warning:"
-    )
-    with st.container(horizontal=True):
-        st.button(
-            f"Yes, delete {plain(entry.name)}",
-            key="data_delete_yes",
-            type="primary",
-            icon=":material/delete_forever:",
-            on_click=_really_delete,
-            args=(user, entry),
-        )
-        st.button("Keep it", key="data_delete_no", on_click=_forget)
+    question = f"Delete {entry.name}, {entry.rows:,} sequences, {size}, for everyone? {back}"
+    confirm_delete(question, entry.name, key="data_delete", delete=lambda: _really_delete(user, entry), keep=_forget)
 
 
 def _ask(user: User, entry: IndexedDataset) -> None:

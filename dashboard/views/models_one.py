@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.figures import all_figures, headline, measured_on
 from dashboard.links import link
-from dashboard.saying import attempt, plain, refused, say_what_was_done
+from dashboard.saying import attempt, confirm_delete, plain, refused, say_what_was_done
 from dashboard.views.models_parts import (
     MEANINGS,
     back,
@@ -173,19 +173,8 @@ def _delete(user: User, model: IndexedModel) -> None:
         st.button("Delete…", key="models_delete", icon=":material/delete:", on_click=_ask, args=(user, model))
         return
     kept = " The run that made it keeps its own copy." if model.run else " It cannot be brought back."
-    st.warning(
-        plain(f"Delete {model.name}, {size_text(model.size_bytes)}, for everyone?{kept}"), icon=":material/warning:"
-    )
-    with st.container(horizontal=True):
-        st.button(
-            f"Yes, delete {plain(model.name)}",
-            key="models_delete_yes",
-            type="primary",
-            icon=":material/delete_forever:",
-            on_click=_really_delete,
-            args=(user, model),
-        )
-        st.button("Keep it", key="models_delete_no", on_click=_forget)
+    question = f"Delete {model.name}, {size_text(model.size_bytes)}, for everyone?{kept}"
+    confirm_delete(question, model.name, key="models_delete", delete=lambda: _really_delete(user, model), keep=_forget)
 
 
 def _ask(user: User, model: IndexedModel) -> None:

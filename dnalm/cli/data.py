@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dnalm.cli.frame import Advance, Json, examples, progress, say
-from dnalm.cli.output import figure_text, print_json, print_table
+from dnalm.cli.output import figure_text, print_json, print_table, tell_described, tell_shared
 from dnalm.errors import InputError
 
 app = typer.Typer(
@@ -178,10 +178,7 @@ def describe(
 
     user = local_user()
     found = index.describe_dataset(user, index.dataset(user, dataset).id, description)
-    if as_json:
-        print_json({"dataset": found.name, "description": found.description})
-    else:
-        say(f"{found.name}: {found.description}")
+    tell_described("dataset", found.name, found.description, as_json)
 
 
 @app.command("share", epilog=examples("dnalm data share mine", "dnalm data share mine --off"))
@@ -196,10 +193,7 @@ def share(
 
     user = local_user()
     found = index.share_dataset(user, index.dataset(user, dataset).id, not off)
-    if as_json:
-        print_json({"dataset": found.name, "shared": found.shared})
-    else:
-        say(f"{found.name}: {'shared with the lab' if found.shared else 'private'}")
+    tell_shared("dataset", found.name, found.shared, as_json)
 
 
 @app.command("delete", epilog=examples("dnalm data delete mine"))

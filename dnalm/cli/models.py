@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dnalm.cli.frame import Json, examples, say
-from dnalm.cli.output import print_json, print_table
+from dnalm.cli.output import print_json, print_table, tell_described, tell_shared
 
 if TYPE_CHECKING:
     from dnalm.lab.people import User
@@ -112,10 +112,7 @@ def describe(
 
     user = local_user()
     found = index.describe_model(user, _own(user, model), description)
-    if as_json:
-        print_json({"model": found.name, "description": found.description})
-    else:
-        say(f"{found.name}: {found.description}")
+    tell_described("model", found.name, found.description, as_json)
 
 
 @app.command("share", epilog=examples("dnalm models share our-strain-lm", "dnalm models share our-strain-lm --off"))
@@ -130,10 +127,7 @@ def share(
 
     user = local_user()
     found = index.share_model(user, _own(user, model), not off)
-    if as_json:
-        print_json({"model": found.name, "shared": found.shared})
-    else:
-        say(f"{found.name}: {'shared with the lab' if found.shared else 'private'}")
+    tell_shared("model", found.name, found.shared, as_json)
 
 
 @app.command("delete", epilog=examples("dnalm models delete my-lm"))

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from dnalm.cli.frame import say
 from dnalm.errors import InputError
 
 STANDARD = "-"
@@ -125,3 +126,19 @@ def format_of(destination: str, chosen: str | None, known: Mapping[str, str], de
         wanted = ", ".join(sorted(known))
         raise InputError(f"{destination}: the suffix {suffix or '(none)'} says no format; wanted {wanted}")
     return known[suffix]
+
+
+def tell_described(kind: str, name: str, description: str, as_json: bool) -> None:
+    """Tell what is said of a model or a labelled set now."""
+    if as_json:
+        print_json({kind: name, "description": description})
+    else:
+        say(f"{name}: {description}")
+
+
+def tell_shared(kind: str, name: str, shared: bool, as_json: bool) -> None:
+    """Tell who sees a model or a labelled set now."""
+    if as_json:
+        print_json({kind: name, "shared": shared})
+    else:
+        say(f"{name}: {'shared with the lab' if shared else 'private'}")

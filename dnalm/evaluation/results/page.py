@@ -259,7 +259,9 @@ def _curve(task: Task, document: Document) -> list[str]:
     )
     text = (
         "Language models and snapshots of their training, each with the `wide` head on the grouped folds (seed 0) of "
-        "the E. coli sigma-70 set. Bits per base: last 10 % of E. coli K-12. `--snapshots DIR` adds points."
+        "the E. coli sigma-70 set. Bits per base: last 10 % of E. coli K-12. `--snapshots DIR` adds points: "
+        "those here, `ecoli-1-minute` and `ecoli-4-minutes`, are `dnalm pretrain ecoli-k12 --minutes 1 --threads 1` "
+        "and the 4-mers at stride 3 of [the model](model.md)'s table, on one core."
     )
     return [text, *([picture] if picture else []), table(("language model", "bits per base", "MCC"), body)]
 
