@@ -84,12 +84,17 @@ class AlignedHeadConfig(Checked):
 
 
 class WideHeadConfig(Checked):
-    """One regularised logistic regression over frozen states, pools, k-mers and the bases themselves."""
+    """One regularised logistic regression over frozen states, pools, k-mers and the bases themselves.
+
+    The defaults are those of the first bundles, so that these still load; `dnalm.training.members.WIDE` is what is
+    trained now.
+    """
 
     kind: Literal["wide"] = "wide"
     length: int | None = Field(None, ge=1, description="bases of every sequence; none: pools and k-mer counts alone")
     components: int = Field(48, ge=1, le=1024, description="principal components kept of each position's state")
     kmer: int = Field(4, ge=0, le=6, description="longest k-mer counted over the whole sequence; 0 counts none")
+    half_word: int = Field(0, ge=0, le=5, description="half the bases of a word looked for anywhere; 0 looks for none")
     window_kmers: tuple[int, ...] = Field((3, 4, 5), description="k-mers looked for within overlapping windows")
     window: int = Field(9, ge=1, description="positions in such a window")
     window_step: int = Field(5, ge=1, description="positions from one window's centre to the next's")

@@ -98,6 +98,7 @@ class WideHead(nn.Module):
     - `states`: principal components of the states in place (one length only);
     - `pools`: mean and highest state;
     - `kmers`: k-mer shares of the whole sequence;
+    - `words`: whether a word, longer than those, stands anywhere: what related sequences share and others do not;
     - `windows`: whether a k-mer starts within each of overlapping windows, so that a motif may shift by a few bases
       (one length only);
     - `bases`: the bases in place (one length only).
@@ -119,6 +120,7 @@ class WideHead(nn.Module):
             sizes["states"] = strands * encoder.tokenizer.count(length) * self.components.shape[1]
         sizes["pools"] = strands * 2 * encoder.output_size
         sizes["kmers"] = sum(4**k for k in range(1, config.kmer + 1))
+        sizes["words"] = 4 ** (2 * config.half_word) if config.half_word else 0
         if length is not None:
             sizes["windows"] = sum(len(self._centres(k)) * 4**k for k in config.window_kmers)
             sizes["bases"] = 4 * length
@@ -138,6 +140,8 @@ class WideHead(nn.Module):
         found["pools"] = torch.cat([part for states in strands for part in pools(states, x.tokens)[1:]], 1)
         if "kmers" in self.sizes:
             found["kmers"] = torch.cat([self._shares(x.bases, k) for k in range(1, self.config.kmer + 1)], 1)
+        if "words" in self.sizes:
+            found["words"] = self._words(x.bases)
         if "windows" in self.sizes:
             found["windows"] = torch.cat([self._windowed(x.bases, k) for k in self.config.window_kmers], 1)
         if "bases" in self.sizes:
@@ -149,6 +153,13 @@ class WideHead(nn.Module):
         """Share of each k-mer among the known ones of the sequence, shape `(batch, 4^k)`."""
         counted = kmer_probabilities(bases, k, 1).sum(1)
         return counted / counted.sum(1, keepdim=True).clamp_min(1)
+
+    def _words(self, bases: Tensor) -> Tensor:
+        """Whether each word stands somewhere (of probabilities: how often, at most once), shape `(batch, 4^length)`."""
+        half = self.config.half_word
+        kmers = kmer_probabilities(bases, half, 1)
+        # A word is two k-mers side by side: the sum over places of their products is one matrix product.
+        return (kmers[:, :-half].transpose(1, 2) @ kmers[:, half:]).flatten(1).clamp_max(1)
 
     def _windowed(self, bases: Tensor, k: int) -> Tensor:
         """Whether each k-mer starts in each window (of probabilities: how often, at most once)."""

@@ -24,7 +24,7 @@ from dnalm.training.outline import Phase, PlannedStage, finetuning, pretraining,
 from dnalm.training.pretrain import DEFAULT_MINUTES, EVALUATION_BASES, VALIDATION_BASES
 from dnalm.training.sizes import GenomeLength, Sizes, dataset_sizes, genome_length
 from dnalm.training.timing import Workload
-from dnalm.training.wide import MOST_SEQUENCES
+from dnalm.training.wide import MOST_SEQUENCES, SPARSE
 
 _READING = 3
 """Bytes a base of the longest record while its genome is read, and of sequences with their codes."""
@@ -75,10 +75,11 @@ def language_model_parameters(encoder: EncoderConfig, head: HeadName) -> int:
 
 
 def member_parameters(member: MemberConfig, classes: int) -> tuple[int, int]:
-    """Weights of a classifier's member, in number, and features that a `wide` head is fitted on; 0 for a network."""
+    """Weights of a classifier's member, and the dense features that a `wide` head is fitted on, both in number."""
     with torch.device("meta"):
         built = Member(member, classes)
-    features = built.head.linear.in_features if isinstance(built.head, WideHead) else 0
+    sizes = built.head.sizes if isinstance(built.head, WideHead) else {}
+    features = sum(size for name, size in sizes.items() if name not in SPARSE)
     return sum(weight.numel() for weight in built.parameters()), features
 
 
@@ -257,8 +258,8 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
         phase="train",
         parameters=sum(counts),
         activations=memory.activations(encoder, strands * in_batch * encoder.tokenizer.count(sizes.longest)),
-        # The fit of the wide head holds its features, and their inner products four times over while it solves.
-        text=text + round(wide * features * 4 * 1.3 + 4 * wide**2 * 4),
+        # The fit of the wide head holds its features, and their inner products five times over while it solves.
+        text=text + round(wide * features * 4 * 1.3 + 5 * wide**2 * 4),
         disk=memory.disk(sum(counts), watched=True),
         work=Workload(
             member=work,
@@ -272,8 +273,8 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
         stages=lambda count: stages,
         passes=lambda count: sum(stage.epochs for stage in stages),
         reading=readings / config.batch_size,
-        # Its inner products, and some 180 Newton steps, each a Cholesky factor of two thirds of the sequences.
-        arithmetic=2 * wide**2 * features + 180 * (2 * wide / 3) ** 3 / 3,
+        # Its inner products, and some 240 Newton steps, each a Cholesky factor of two thirds of the sequences.
+        arithmetic=2 * wide**2 * features + 240 * (2 * wide / 3) ** 3 / 3,
         refusals=_short(config, encoder, sizes),
     )
 

@@ -1,4 +1,4 @@
-"""Fits the `wide` head: frozen states, pools, k-mers and bases into one regularised logistic regression.
+"""Fits the `wide` head: frozen states, pools, k-mers, words and bases into one regularised logistic regression.
 
 There are far more features than sequences, so the fit works on the sequences' inner products (the dual of ridge
 logistic regression), in which a block of features is one matrix and its weight against the others a factor. Newton's
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,23 +22,37 @@ from dnalm.model.classifier import Member
 from dnalm.model.heads import Encoding, WideHead
 from dnalm.model.predict import pad
 
-BLOCK_WEIGHTS = {"states": 1.0, "pools": 0.05, "kmers": 0.01, "windows": 1.0, "bases": 0.1}
+BLOCK_WEIGHTS = {"states": 1.0, "pools": 0.05, "kmers": 0.01, "words": 1.0, "windows": 1.0, "bases": 0.1}
 """Prior variance of each block's part of the logit. Chosen on the training folds of the two 81 bp sets."""
 OF_THE_LANGUAGE_MODEL = frozenset({"states", "pools"})
-SHARES = (3.0, 1.0, 0.3, 0.1)
+MODEL_SHARES = (3.0, 1.0, 0.3, 0.1)
 """Factors tried on the language model's blocks: how much it has to say differs from task to task."""
+WORD_SHARES = (0.0, 0.3, 1.0, 3.0)
+"""Factors tried on the block of words: long ones tell of kinship, which pays where relatives are to be called."""
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 """Ridge penalties tried, from the strongest."""
-_BEGIN = (SHARES.index(1.0), PENALTIES.index(0.1))
 MOST_SEQUENCES = 8000
 """The fit's memory grows with the square of the sequences: of more, so many are drawn at random."""
 Progress = Callable[[str, int, int], None]
-_USUAL_PLACES = 9  # of the grid, that the search looks at
+_USUAL_PLACES = 12  # of the grid, that the search looks at
 _NEWTON_STEPS = 25
 _CONVERGED = 1e-2
 _BATCH = 256
-_SPARSE = {"windows"}
+SPARSE = frozenset({"words", "windows"})
 """Blocks in which one feature in a hundred is not zero."""
+
+
+class Shares(NamedTuple):
+    """Factors on the weights of blocks, against those of the rest."""
+
+    model: float
+    """On the language model's: its states and pools."""
+    words: float
+    """On the words."""
+
+    def of(self, block: str) -> float:
+        """The factor on a block."""
+        return self.model if block in OF_THE_LANGUAGE_MODEL else self.words if block == "words" else 1.0
 
 
 @dataclass(frozen=True)
@@ -46,13 +61,13 @@ class WideFit:
 
     Attributes:
         penalty: of the ridge.
-        share: factor on the language model's blocks.
+        shares: factors on blocks.
         logits: of the training sequences, each from a fit that had not seen its fold; shape `(n, classes)`.
         rows: which of the training sequences were read, all unless there are very many.
     """
 
     penalty: float
-    share: float
+    shares: Shares
     logits: NDArray[np.float32]
     rows: NDArray[np.int64]
 
@@ -74,7 +89,7 @@ def fit_wide(
         member: with a `WideHead`; evaluation mode.
         sequences: training sequences.
         targets: class of each, shape `(n,)`.
-        folds: inner fold of each, by which the penalty and the language model's share are chosen.
+        folds: inner fold of each, by which the penalty and the shares are chosen.
         generator: draws the sequences to read, where there are more than `MOST_SEQUENCES`.
         class_weights: weigh classes by the inverse of their share.
         progress: called with what is counted, how many are done, and how many there are, as far as is known: first
@@ -96,13 +111,12 @@ def fit_wide(
     classes = head.linear.out_features
     truth, fold = torch.from_numpy(targets[rows]), torch.from_numpy(folds[rows])
     weights = _sequence_weights(truth, classes, class_weights)
-    share, penalty, logits = _choose(kernels, truth, fold, weights, classes, progress)
-    duals = _solve(kernels.at(share), truth, weights, classes, penalty)
-    shared = {name: block.times(share) if name in OF_THE_LANGUAGE_MODEL else block for name, block in blocks.items()}
-    _write_back(head, shared, duals)
+    shares, penalty, logits = _choose(kernels, truth, fold, weights, classes, progress)
+    duals = _solve(kernels.at(shares), truth, weights, classes, penalty)
+    _write_back(head, {name: block.times(shares.of(name)) for name, block in blocks.items()}, duals)
     if progress:
         progress("fits", 1, 1)
-    return WideFit(penalty, share, logits.numpy(), rows)
+    return WideFit(penalty, shares, logits.numpy(), rows)
 
 
 @dataclass(frozen=True)
@@ -156,19 +170,22 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Kernels:
-    """Inner products of the sequences, each `(n, n)`: of the language model's blocks, and of the rest with the bias."""
+    """Inner products of the sequences, each `(n, n)`: of blocks that share a factor, and of the rest with the bias."""
 
     model: Tensor
+    words: Tensor | None
     rest: Tensor
 
     @classmethod
     def of(cls, blocks: Mapping[str, _Block]) -> _Kernels:
         model = sum(block.products() for name, block in blocks.items() if name in OF_THE_LANGUAGE_MODEL)
-        rest = sum(block.products() for name, block in blocks.items() if name not in OF_THE_LANGUAGE_MODEL)
-        return cls(model, rest + 1.0)
+        words = blocks["words"].products() if "words" in blocks else None
+        rest = sum(block.products() for name, block in blocks.items() if name not in {*OF_THE_LANGUAGE_MODEL, "words"})
+        return cls(model, words, rest + 1.0)
 
-    def at(self, share: float) -> Tensor:
-        return self.rest + share * self.model
+    def at(self, shares: Shares) -> Tensor:
+        found = torch.add(self.rest, self.model, alpha=shares.model)
+        return found if self.words is None else found.add_(self.words, alpha=shares.words)
 
 
 def _scale(weight: float, length: float) -> float:
@@ -206,8 +223,8 @@ def _fit_components(member: Member, sequences: Sequence[Codes]) -> None:
 def _read_blocks(member: Member, sequences: Sequence[Codes], progress: Progress | None) -> dict[str, _Block]:
     """All features of all sequences, on the CPU."""
     head = member.head
-    dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in _SPARSE}
-    sparse: dict[str, list[csr_array]] = {name: [] for name in head.sizes if name in _SPARSE}
+    dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in SPARSE}
+    sparse: dict[str, list[csr_array]] = {name: [] for name in head.sizes if name in SPARSE}
     done = 0
     for encoding in _encodings(member, sequences):
         for name, values in head.blocks(encoding).items():
@@ -287,17 +304,21 @@ def _choose(
     weights: Tensor,
     classes: int,
     progress: Progress | None = None,
-) -> tuple[float, float, Tensor]:
-    """The share and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
+) -> tuple[Shares, float, Tensor]:
+    """The shares and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
 
     The loss has one valley over the grid: the search goes from the middle to a better neighbour until there is none.
     """
+    word_shares = (0.0,) if kernels.words is None else WORD_SHARES
+    grid = (PENALTIES, MODEL_SHARES, word_shares)
+    begin = (PENALTIES.index(0.1), MODEL_SHARES.index(1.0), 0 if kernels.words is None else WORD_SHARES.index(0.3))
+    steps = [tuple(way if axis == one else 0 for axis in range(3)) for one in range(3) for way in (1, -1)]
     solved: dict[int, Tensor] = {}  # of each fold, at the place before
     folds, fits = fold.unique().tolist(), 0
 
-    def unseen(share: float, penalty: float) -> tuple[float, Tensor]:
+    def unseen(penalty: float, *shares: float) -> tuple[float, Tensor]:
         nonlocal fits
-        kernel, logits = kernels.at(share), torch.zeros(len(truth), classes)
+        kernel, logits = kernels.at(Shares(*shares)), torch.zeros(len(truth), classes)
         for one in folds:
             inside, outside = (fold != one).nonzero()[:, 0], (fold == one).nonzero()[:, 0]
             seen = kernel[inside][:, inside]
@@ -308,19 +329,23 @@ def _choose(
                 progress("fits", fits, max(fits, len(folds) * _USUAL_PLACES) + 1)
         return float(torch.nn.functional.cross_entropy(logits, truth)), logits
 
-    here, moved = _BEGIN, True
-    tried = {here: unseen(SHARES[here[0]], PENALTIES[here[1]])}
+    def values(place: tuple[int, ...]) -> list[float]:
+        return [axis[at] for axis, at in zip(grid, place, strict=True)]
+
+    here, moved = begin, True
+    tried = {here: unseen(*values(here))}
     while moved:
         moved = False
-        for step in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            place = (here[0] + step[0], here[1] + step[1])
-            if place in tried or not (0 <= place[0] < len(SHARES) and 0 <= place[1] < len(PENALTIES)):
+        for step in steps:
+            place = tuple(at + by for at, by in zip(here, step, strict=True))
+            if place in tried or not all(0 <= at < len(axis) for at, axis in zip(place, grid, strict=True)):
                 continue
-            tried[place] = unseen(SHARES[place[0]], PENALTIES[place[1]])
+            tried[place] = unseen(*values(place))
             if tried[place][0] < tried[here][0]:
                 here, moved = place, True
                 break
-    return SHARES[here[0]], PENALTIES[here[1]], tried[here][1]
+    penalty, *shares = values(here)
+    return Shares(*shares), penalty, tried[here][1]
 
 
 def _write_back(head: WideHead, blocks: Mapping[str, _Block], duals: Tensor) -> None:

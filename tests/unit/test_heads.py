@@ -18,7 +18,7 @@ HEADS = {
     "pool": PoolHeadConfig(width=7),
     "aligned": aligned(LENGTH),
     "wide": WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,)),
-    "wide, any length": WideHeadConfig(components=4, kmer=3),
+    "wide, any length": WideHeadConfig(components=4, kmer=3, half_word=2),
 }
 ANY_LENGTH = ["pool", "wide, any length"]
 
@@ -45,6 +45,18 @@ def test_kmer_shares_by_hand():
     # ACAC and one base of padding: two A and two C of four; AC, CA, AC of three, in the order AA AC AG AT CA ...
     expected = [0.5, 0.5, 0, 0] + [0, 2 / 3, 0, 0, 1 / 3] + [0] * 11
     assert blocks("ACACN", kmer=2)["kmers"][0].tolist() == pytest.approx(expected)
+
+
+def test_words_by_hand():
+    # Words of four in TATAATN: TATA, ATAA, TAAT; what holds the unknown base is none.
+    found = blocks("TATAATN", kmer=0, half_word=2)["words"][0].view(16, 16)
+    kmers = [a + b for a in "ACGT" for b in "ACGT"]
+    assert [kmers[a] + kmers[b] for a, b in found.nonzero()] == ["ATAA", "TAAT", "TATA"]
+    assert blocks("AAAAAAA", kmer=0, half_word=2)["words"].max() == 1  # once, however often it stands there
+
+
+def test_words_of_a_sequence_shorter_than_they_are():
+    assert not blocks("TAT", kmer=0, half_word=2)["words"].any()
 
 
 def test_kmers_in_windows_by_hand():

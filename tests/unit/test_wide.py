@@ -14,7 +14,7 @@ from dnalm.model.config import MemberConfig, WideHeadConfig
 from dnalm.training import wide
 from dnalm.training.seeding import seeded
 from dnalm.training.unfreezing import member_logits
-from dnalm.training.wide import PENALTIES, SHARES, fit_wide, newton
+from dnalm.training.wide import MODEL_SHARES, PENALTIES, WORD_SHARES, fit_wide, newton
 
 LENGTH = 24
 CONFIG = WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,))
@@ -53,7 +53,7 @@ def test_newton_agrees_with_scikit_learn(penalty, weighted):
     np.testing.assert_allclose(dual.numpy() @ features, other.coef_[0], atol=1e-3)
 
 
-@pytest.mark.parametrize("head", [CONFIG, WideHeadConfig(kmer=3)])
+@pytest.mark.parametrize("head", [CONFIG, WideHeadConfig(kmer=3), CONFIG.model_copy(update={"half_word": 2})])
 def test_the_linear_layer_says_what_the_fit_says(head, monkeypatch):
     """The layer that is written back, read through the model, gives the logits of the fit in the dual."""
     one, (sequences, targets) = member(head), promoters()
@@ -73,10 +73,33 @@ def test_a_planted_box_is_found():
     one, (sequences, targets) = member(), promoters()
     result = fit(one, sequences, targets)
     assert result.penalty in PENALTIES
-    assert result.share in SHARES
+    assert result.shares.model in MODEL_SHARES
     assert (result.logits.argmax(1) == targets).mean() > 0.85  # out of fold
     fresh, truth = promoters(seed=1)
     assert (member_logits(one, fresh).argmax(1) == truth).mean() > 0.85
+
+
+def related(n: int, folds_apart: bool) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Pairs that share 16 bases at differing places, and their class, which nothing else tells; and the folds."""
+    shared = [random_codes(16, seed=9000 + pair) for pair in range(n // 2)]
+    sequences = [random_codes(LENGTH, seed=number) for number in range(n)]
+    for number, codes in enumerate(sequences):
+        at = number % 8
+        codes[at : at + 16] = shared[number // 2]
+    pairs = np.arange(n) // 2
+    return sequences, pairs // 2 % 2, (np.arange(n) % 2 if folds_apart else pairs // 4 % 2)
+
+
+@pytest.mark.parametrize("folds_apart", [False, True])
+def test_words_tell_of_kin_and_folds_that_keep_kin_together_see_that_this_is_all_they_tell(folds_apart):
+    sequences, targets, folds = related(160, folds_apart)
+    one = member(CONFIG.model_copy(update={"half_word": 3}))
+    result = fit_wide(one, sequences, targets, folds, np.random.default_rng(0))
+    right = (result.logits.argmax(1) == targets).mean()
+    assert right > 0.9 if folds_apart else right < 0.65
+    assert result.shares.words in WORD_SHARES
+    if folds_apart:
+        assert result.shares.words >= 1
 
 
 def test_several_classes():
