@@ -19,6 +19,7 @@ from dnalm.model.language_model import AWDLanguageModel, HeadName
 from dnalm.training import memory
 from dnalm.training.classify import genomes_of
 from dnalm.training.config import ComputeConfig, FinetuneConfig, PretrainConfig, TrainConfig
+from dnalm.training.dual import MOST_SEARCHED
 from dnalm.training.members import head_configs
 from dnalm.training.outline import Phase, PlannedStage, finetuning, pretraining, unfreezing
 from dnalm.training.pretrain import DEFAULT_MINUTES, EVALUATION_BASES, VALIDATION_BASES
@@ -273,8 +274,10 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
         stages=lambda count: stages,
         passes=lambda count: sum(stage.epochs for stage in stages),
         reading=readings / config.batch_size,
-        # Its inner products, and some 240 Newton steps, each a Cholesky factor of two thirds of the sequences.
-        arithmetic=2 * wide**2 * features + 240 * (2 * wide / 3) ** 3 / 3,
+        # Its inner products, and Newton steps, each a Cholesky factor of three quarters of the sequences: some 300
+        # while it searches, and 40 on all.
+        arithmetic=2 * wide**2 * features
+        + (300 * (3 * min(wide, MOST_SEARCHED) / 4) ** 3 + 40 * (3 * wide / 4) ** 3) / 3,
         refusals=_short(config, encoder, sizes),
     )
 

@@ -11,10 +11,11 @@ from toy_models import random_codes, tiny_encoder
 from dnalm.alphabet import encode
 from dnalm.model.classifier import Member
 from dnalm.model.config import MemberConfig, WideHeadConfig
-from dnalm.training import wide
+from dnalm.training import dual, wide
+from dnalm.training.dual import MODEL_SHARES, PENALTIES, WORD_SHARES, newton
 from dnalm.training.seeding import seeded
 from dnalm.training.unfreezing import member_logits
-from dnalm.training.wide import MODEL_SHARES, PENALTIES, WORD_SHARES, fit_wide, newton
+from dnalm.training.wide import fit_wide
 
 LENGTH = 24
 CONFIG = WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,))
@@ -58,13 +59,13 @@ def test_the_linear_layer_says_what_the_fit_says(head, monkeypatch):
     """The layer that is written back, read through the model, gives the logits of the fit in the dual."""
     one, (sequences, targets) = member(head), promoters()
     seen = {}
-    solve = wide._solve
+    solve = wide.solve
 
     def keep(kernel, *rest):
         seen["logits"] = kernel @ (dual := solve(kernel, *rest))
         return dual
 
-    monkeypatch.setattr(wide, "_solve", keep)
+    monkeypatch.setattr(wide, "solve", keep)
     fit(one, sequences, targets)
     np.testing.assert_allclose(member_logits(one, sequences), seen["logits"].numpy(), atol=2e-3)
 
@@ -157,6 +158,17 @@ def test_of_very_many_sequences_some_are_drawn(monkeypatch):
     result = fit(member(), *promoters())
     assert len(result.rows) == 50 == len(np.unique(result.rows))
     assert result.logits.shape == (50, 2)
+
+
+def test_of_many_sequences_some_are_searched_on_and_all_are_told_of(monkeypatch):
+    whole = fit(one := member(), *promoters())
+    monkeypatch.setattr(dual, "MOST_SEARCHED", 60)
+    result = fit(other := member(), *promoters())
+    assert len(result.rows) == len(whole.rows) == 90
+    assert (result.logits != 0).any(1).all()
+    fresh, truth = promoters(seed=1)
+    for fitted in (one, other):
+        assert (member_logits(fitted, fresh).argmax(1) == truth).mean() > 0.85
 
 
 def test_progress_ends_at_the_end():

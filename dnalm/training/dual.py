@@ -1,0 +1,205 @@
+"""Ridge logistic regression on the inner products of sequences, and the search for its penalty and shares.
+
+The `wide` head has far more features than sequences (see `dnalm.training.wide`), so it is fitted in the dual: a block
+of features is one matrix of inner products, and its weight against the others a factor. Newton's method needs a handful
+of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+OF_THE_LANGUAGE_MODEL = frozenset({"states", "pools"})
+MODEL_SHARES = (3.0, 1.0, 0.3, 0.1)
+"""Factors tried on the language model's blocks: how much it has to say differs from task to task."""
+WORD_SHARES = (0.0, 0.3, 1.0, 3.0)
+"""Factors tried on the block of words: long ones tell of kinship, which pays where relatives are to be called."""
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+"""Ridge penalties tried, from the strongest."""
+MOST_SEARCHED = 4000
+"""The time of a fit grows with the cube of the sequences: of more, the search takes so many, drawn at random."""
+Progress = Callable[[str, int, int], None]
+_USUAL_PLACES = 12  # of the grid, that the search looks at
+_NEWTON_STEPS = 25
+_CONVERGED = 1e-2
+
+
+class Shares(NamedTuple):
+    """Factors on the weights of blocks, against those of the rest."""
+
+    model: float
+    """On the language model's: its states and pools."""
+    words: float
+    """On the words."""
+
+    def of(self, block: str) -> float:
+        """The factor on a block."""
+        return self.model if block in OF_THE_LANGUAGE_MODEL else self.words if block == "words" else 1.0
+
+
+class Features(Protocol):
+    """A block of features of all sequences."""
+
+    def products(self) -> Tensor:
+        """Inner products of the sequences, shape `(n, n)`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Inner products of the sequences, each `(n, n)`: of blocks that share a factor, and of the rest with the bias."""
+
+    model: Tensor
+    words: Tensor | None
+    rest: Tensor
+
+    @classmethod
+    def of(cls, blocks: Mapping[str, Features]) -> Kernels:
+        """Multiply out the blocks."""
+        model = sum(block.products() for name, block in blocks.items() if name in OF_THE_LANGUAGE_MODEL)
+        words = blocks["words"].products() if "words" in blocks else None
+        rest = sum(block.products() for name, block in blocks.items() if name not in {*OF_THE_LANGUAGE_MODEL, "words"})
+        return cls(model, words, rest + 1.0)
+
+    def take(self, rows: Tensor) -> Kernels:
+        """Those of some of the sequences."""
+        words = None if self.words is None else self.words[rows][:, rows]
+        return Kernels(self.model[rows][:, rows], words, self.rest[rows][:, rows])
+
+    def at(self, shares: Shares) -> Tensor:
+        """Inner products over all blocks, each with its share."""
+        found = torch.add(self.rest, self.model, alpha=shares.model)
+        return found if self.words is None else found.add_(self.words, alpha=shares.words)
+
+
+def solve(
+    kernel: Tensor, truth: Tensor, weights: Tensor, classes: int, penalty: float, near: Tensor | None = None
+) -> Tensor:
+    """Dual weights of each class's logit, shape `(n, classes)`; two classes share one, of the second.
+
+    `near` are the dual weights of a penalty close by, where known: starting from them takes half the steps.
+    """
+    starts = torch.zeros(len(truth), classes) if near is None else near
+    if classes == 2:
+        second = newton(kernel, (truth == 1).float(), weights, penalty, starts[:, 1])
+        return torch.stack([torch.zeros_like(second), second], 1)
+    # Several classes: each against the rest, their logits compared as they are.
+    one_each = [newton(kernel, (truth == one).float(), weights, penalty, starts[:, one]) for one in range(classes)]
+    return torch.stack(one_each, 1)
+
+
+def newton(kernel: Tensor, truth: Tensor, weights: Tensor, penalty: float, start: Tensor | None = None) -> Tensor:
+    """Ridge logistic regression in the dual: iteratively reweighted least squares (Rasmussen & Williams 2006, 3.4).
+
+    Minimises the sum of `weights` times the log loss, plus `penalty` / 2 times the squared length of the weights.
+
+    Args:
+        kernel: inner products of the sequences' features, shape `(n, n)`.
+        truth: 0 or 1, shape `(n,)`.
+        weights: of each sequence, shape `(n,)`.
+        penalty: above 0.
+        start: dual weights to start from; zeros unless given.
+
+    Returns:
+        Dual weights, shape `(n,)`: the logits of the training sequences are `kernel @ dual`.
+    """
+    dual = torch.zeros_like(truth) if start is None else start
+    logits = kernel @ dual
+    for _ in range(_NEWTON_STEPS):
+        chance = torch.sigmoid(logits)
+        curvature = (weights * chance * (1 - chance)).clamp_min(1e-5)
+        wanted = logits + weights * (truth - chance) / curvature
+        root = curvature.sqrt()
+        system = (kernel * root).mul_(root[:, None] / penalty)
+        system.diagonal().add_(1)
+        factor = torch.linalg.cholesky(system)
+        dual = root * torch.cholesky_solve((root * wanted)[:, None], factor)[:, 0] / penalty
+        new = kernel @ dual
+        moved = float((new - logits).abs().max())
+        logits = new
+        if moved < _CONVERGED:
+            break
+    return dual
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Sequences to fit on: their inner products, classes, inner folds and weights, each `(n,)` or `(n, n)`."""
+
+    kernels: Kernels
+    truth: Tensor
+    fold: Tensor
+    weights: Tensor
+    classes: int
+
+    def take(self, rows: Tensor) -> Problem:
+        """The same of some of the sequences."""
+        return Problem(self.kernels.take(rows), self.truth[rows], self.fold[rows], self.weights[rows], self.classes)
+
+    def unseen(self, shares: Shares, penalty: float, solved: dict[int, Tensor], tell: Callable[[], None]) -> Tensor:
+        """Logits of each sequence from a fit without its fold, shape `(n, classes)`.
+
+        `solved` holds the dual weights of each fold from a penalty close by, to start from, and gets the new ones.
+        """
+        kernel, logits = self.kernels.at(shares), torch.zeros(len(self.truth), self.classes)
+        for one in self.fold.unique().tolist():
+            inside, outside = (self.fold != one).nonzero()[:, 0], (self.fold == one).nonzero()[:, 0]
+            seen, truth = kernel[inside][:, inside], self.truth[inside]
+            solved[one] = solve(seen, truth, self.weights[inside], self.classes, penalty, solved.get(one))
+            logits[outside] = kernel[outside][:, inside] @ solved[one]
+            tell()
+        return logits
+
+
+def choose(
+    problem: Problem, generator: np.random.Generator, progress: Progress | None = None
+) -> tuple[Shares, float, Tensor]:
+    """The shares and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
+
+    The loss has one valley over the grid: the search goes from the middle to a better neighbour until there is none.
+    """
+    count = len(problem.truth)
+    searched = problem
+    if count > MOST_SEARCHED:
+        searched = problem.take(torch.from_numpy(np.sort(generator.permutation(count)[:MOST_SEARCHED])))
+    words = (0.0,) if problem.kernels.words is None else WORD_SHARES
+    grid = (PENALTIES, MODEL_SHARES, words)
+    steps = [tuple(way if axis == one else 0 for axis in range(3)) for one in range(3) for way in (1, -1)]
+    solved: dict[int, Tensor] = {}
+    fits, usual = 0, len(problem.fold.unique()) * _USUAL_PLACES
+
+    def tell() -> None:
+        nonlocal fits
+        fits += 1
+        if progress:
+            progress("fits", fits, max(fits, usual) + 1)
+
+    def values(place: tuple[int, ...]) -> tuple[Shares, float]:
+        penalty, *shares = (axis[at] for axis, at in zip(grid, place, strict=True))
+        return Shares(*shares), penalty
+
+    def tried_at(place: tuple[int, ...]) -> tuple[float, Tensor]:
+        logits = searched.unseen(*values(place), solved, tell)
+        return float(torch.nn.functional.cross_entropy(logits, searched.truth)), logits
+
+    here, moved = (PENALTIES.index(0.1), MODEL_SHARES.index(1.0), words.index(min(0.3, words[-1]))), True
+    tried = {here: tried_at(here)}
+    while moved:
+        moved = False
+        for step in steps:
+            place = tuple(at + by for at, by in zip(here, step, strict=True))
+            if place in tried or not all(0 <= at < len(axis) for at, axis in zip(place, grid, strict=True)):
+                continue
+            tried[place] = tried_at(place)
+            if tried[place][0] < tried[here][0]:
+                here, moved = place, True
+                break
+    shares, penalty = values(here)
+    logits = tried[here][1] if searched is problem else problem.unseen(shares, penalty, {}, tell)
+    return shares, penalty, logits
