@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -30,8 +29,6 @@ HERE = Path(__file__).resolve().parent
 # Streamlit puts the script's own folder on the path; the package `dashboard` is found from the one above.
 if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))
-
-from dashboard.preload import PreloadCharts  # noqa: E402  # found on the path made above
 
 
 async def health(request: Request) -> JSONResponse:
@@ -69,4 +66,4 @@ async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 ROUTES = [Route("/healthz", health), Route("/runs/{job_id}.zip", run_archive)]
 
-app = st.App(HERE / "main.py", routes=ROUTES, lifespan=warmed, middleware=[Middleware(PreloadCharts)])
+app = st.App(HERE / "main.py", routes=ROUTES, lifespan=warmed)

@@ -10,7 +10,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard import features, resources
-from dashboard.charts.theme import look
+from dashboard.charts.drawn import until_drawn
+from dashboard.charts.theme import LIGHT, look
 from dashboard.charts.track import track_figure
 from dashboard.features import Known
 from dashboard.resources import FIRST_PICTURE, TIME_LIMIT, Sequence
@@ -217,19 +218,25 @@ def _show(choice: Choice, track: Track) -> None:
         genes=genes,
         place=place,
     )
-    st.plotly_chart(
-        figure,
-        theme=None,
-        key="scan_chart",
-        on_select=scan_parts.picked_in_chart,
-        selection_mode="points",
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
-        alt=f"Probability of {track.label} along {choice.region}, {len(peaks)} peaks at or over "
-        f"{choice.threshold:.2f}; the table below lists them.",
-    )
+    picture = scan_parts.Picture(track, peaks, sites, genes, kind.title, choice.threshold)
+    with st.container(key="scan_picture"):
+        place_of_image = st.empty()
+        if "scan_chart" not in st.session_state and look() is LIGHT:  # the image is drawn on white
+            image = until_drawn(picture.draw("png"), "scan_picture", int(figure.layout.height))
+            place_of_image.html(image)
+        st.plotly_chart(
+            figure,
+            theme=None,
+            key="scan_chart",
+            on_select=scan_parts.picked_in_chart,
+            selection_mode="points",
+            config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+            alt=f"Probability of {track.label} along {choice.region}, {len(peaks)} peaks at or over "
+            f"{choice.threshold:.2f}; the table below lists them.",
+        )
     st.caption(_resolution(choice, track))
     scan_parts.summary(track, peaks, sites, kind, choice.region)
-    scan_parts.downloads(track, peaks, sites, genes, kind, choice.threshold)
+    scan_parts.downloads(picture)
     if place is None and peaks:
         place = _best(peaks)
     if place is not None:

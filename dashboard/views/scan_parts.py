@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -250,24 +251,31 @@ def table(peaks: Sequence[Peak], sites: Sequence[Site], kind: Known) -> None:
     )
 
 
-def downloads(
-    track: Track,
-    peaks: Sequence[Peak],
-    sites: Sequence[Site],
-    genes: Sequence[Gene],
-    kind: Known,
-    least: float,
-) -> None:
+@dataclass(frozen=True)
+class Picture:
+    """What the picture of a track shows."""
+
+    track: Track
+    peaks: Sequence[Peak]
+    sites: Sequence[Site]
+    genes: Sequence[Gene]
+    sites_name: str
+    threshold: float
+
+    def draw(self, kind: str) -> bytes:
+        """The picture as the bytes of a "png" or "svg" file."""
+        known = {"sites": self.sites, "sites_name": self.sites_name, "genes": self.genes}
+        figure = draw(self.track, **known, peaks=self.peaks, threshold=self.threshold)
+        return picture_bytes(figure, kind)
+
+
+def downloads(picture: Picture) -> None:
     """Buttons for the picture and its data; each is made when it is asked for."""
-
-    def picture(kind_of_file: str) -> bytes:
-        figure = draw(track, sites=sites, sites_name=kind.title, genes=genes, peaks=peaks, threshold=least)
-        return picture_bytes(figure, kind_of_file)
-
+    track = picture.track
     name = f"{track.model}.{track.record}.{track.start + 1}-{track.end}"
     files: dict[str, tuple[str, Callable[[], bytes | str]]] = {
-        "png": ("image/png", lambda: picture("png")),
-        "svg": ("image/svg+xml", lambda: picture("svg")),
+        "png": ("image/png", lambda: picture.draw("png")),
+        "svg": ("image/svg+xml", lambda: picture.draw("svg")),
         "bedgraph": ("text/plain", lambda: bedgraph_text(track)),
         "tsv": ("text/tab-separated-values", lambda: tsv_text(track)),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -82,6 +83,19 @@ def test_the_first_picture_needs_no_choice_and_finds_the_planted_promoters(unhur
     table = page.dataframe[0].value
     assert list(zip(table["Position"], table["Strand"], strict=True)) == toy_house.STARTS
     assert table["Distance (bases)"].tolist()[:5] == [0] * 5
+
+
+def test_an_image_stands_in_the_charts_place_until_the_chart_is_there(unhurried):
+    page = opened("long sequences", stride="1")
+
+    def images() -> list[str]:
+        return [part.proto.body for part in page.get("html") if "img" in part.proto.body and "drawn" in part.proto.body]
+
+    (image,) = images()
+    png = base64.b64decode(re.search(r"data:image/png;base64,([^\"]+)", image).group(1))
+    assert png.startswith(b"\x89PNG")
+    page.run()  # the browser holds the chart now
+    assert not images()
 
 
 def test_a_deep_link_shows_its_region_threshold_strand_and_site(unhurried):
@@ -185,8 +199,9 @@ def test_a_scan_of_every_base_is_kept_and_serves_the_next_visit(unhurried, monke
 
 def test_an_uploaded_genbank_file_is_scanned_by_its_key(house):
     from dashboard import uploads
+    from dnalm.lab.people import local_user
 
-    kept = uploads.keep(b">mine one\n" + b"ACGGTTCAGT" * 60 + b"\n", "mine.fa")
+    kept = uploads.keep(local_user(), b">mine one\n" + b"ACGGTTCAGT" * 60 + b"\n", "mine.fa")
     page = opened("long sequences", sequence=kept.key)
     assert page.text_input(key="scan_region").value == "mine:1-600"
     assert "dnalm scan toy-sigma70-81 mine.fa" in words(page)
