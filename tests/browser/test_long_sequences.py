@@ -54,6 +54,19 @@ def test_the_picture_is_drawn_without_errors_and_asks_no_other_server(page, addr
     assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
 
 
+def test_an_image_stands_in_the_charts_place_until_its_library_has_come(page, address):
+    held = []
+    page.route("**/PlotlyChart.*.js", lambda route: held.append(route))
+    with page.expect_request("**/PlotlyChart.*.js"):
+        page.goto(f"{address}/long-sequences?stride=1")
+    image = page.locator("img.drawn")
+    image.wait_for()
+    assert image.bounding_box()["height"] > 300
+    held[0].continue_()
+    page.wait_for_selector(CHART)
+    image.wait_for(state="hidden")
+
+
 def test_a_click_on_a_peak_shows_its_sequence_and_the_link_shows_it_again(page, address, chromium):
     opened(page, address, f"?stride=1&region={REGION.replace(',', '')}")
     peak = page.locator(".points path.point").last
@@ -112,7 +125,7 @@ def test_an_upload_is_scanned_named_in_the_address_and_its_name_is_text(page, ad
     page.wait_for_url(re.compile("sequence=upload-[0-9a-f]{16}"))
     settled(page)
     page.wait_for_function("document.querySelector('input[aria-label=\"Region\"]').value.startsWith('my<img')")
-    assert page.locator("[data-testid=stMain] img").count() == 0
+    assert page.locator("[data-testid=stMain] img:not(.drawn)").count() == 0
     page.get_by_text("Bring your own sequence").click()
 
 
