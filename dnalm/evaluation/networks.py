@@ -1,7 +1,7 @@
 """dnalm's own classifier as a `Fit`, so that it runs over the same folds as the plain baselines.
 
 The training sequences are dealt to inner folds. A head that is trained step by step takes turns: an inner fold is the
-validation part of a classifier trained on the others (`dnalm.training.members.fit_members`: the code that `dnalm train`
+validation part of a classifier trained on the others (`dnalm.training.members`: the code that `dnalm train`
 runs), and the classifiers' log-odds are averaged. The `wide` head needs no validation part: it is fitted once, on all,
 and its own inner fits speak of sequences they had not seen. What was said of unseen sequences chooses which heads are
 averaged, calibrates the probabilities and sets the threshold. Test sequences are never seen.
@@ -28,7 +28,7 @@ from dnalm.model.config import HeadConfig, WideHeadConfig
 from dnalm.training.config import ComputeConfig, HeadChoice, TrainConfig
 from dnalm.training.examples import Examples
 from dnalm.training.loop import make_fabric
-from dnalm.training.members import Start, fit_member, head_configs
+from dnalm.training.members import MemberTraining, Start, head_configs
 from dnalm.training.run import RunFolder
 from dnalm.training.unfreezing import member_logits
 from dnalm.training.wide import fit_wide
@@ -158,7 +158,8 @@ class NetworkFit:
             fabric.launch()
             with tempfile.TemporaryDirectory(prefix="dnalm-fit-") as folder:
                 run = RunFolder.create(Path(folder) / "run", config.model_dump(mode="json"))
-                one = fit_member(head, config, start, examples.take(inside), examples.take(~inside), run, fabric, 2)
+                training = MemberTraining(config, start, run, fabric, classes=2)
+                one = training.fit(head, examples.take(inside), examples.take(~inside))
             said[~inside] = _log_odds(one.valid_logits)
             members.append(one.member)
         return _Head(members, said)

@@ -24,7 +24,7 @@ from dnalm.training.curve import draw_curve
 from dnalm.training.examples import Examples, limit, split_validation
 from dnalm.training.finetune import finetune
 from dnalm.training.loop import Progress, make_fabric
-from dnalm.training.members import Fitted, Start, best_subset, fit_members, mean_logits
+from dnalm.training.members import Fitted, MemberTraining, Start, best_subset, mean_logits
 from dnalm.training.pretrain import pretrain
 from dnalm.training.run import RunFolder
 from dnalm.training.seen import MOST_BASES, seen_in_pretraining
@@ -103,7 +103,8 @@ def _train(
     run.record("data", _data_facts(config, dataset, train_part, valid_part))
     started = Start.load(model, config)
     train_part.check(started.encoder.k)
-    fitted = fit_members(config, started, train_part, valid_part, run, fabric, len(dataset.labels), progress)
+    training = MemberTraining(config, started, run, fabric, len(dataset.labels), progress)
+    fitted = training.fit_all(train_part, valid_part)
     chosen = best_subset(fitted, valid_part.targets)
     return _finish(config, run, dataset, started, model, [fitted[i] for i in chosen], valid_part)
 

@@ -90,53 +90,59 @@ def head_configs(choice: str, length: int | None) -> list[HeadConfig]:
     return [aligned] if choice == "aligned" else [aligned, wide]
 
 
-def fit_members(
-    config: TrainConfig,
-    start: Start,
-    train_part: Examples,
-    valid_part: Examples,
-    run: RunFolder,
-    fabric: Fabric,
-    classes: int,
-    progress: Progress | None = None,
-) -> list[Fitted]:
-    """Train each head of the configuration's choice, for so many classes."""
-    same = train_part.one_length if train_part.one_length == valid_part.one_length else None
-    return [
-        fit_member(head, config, start, train_part, valid_part, run, fabric, classes, progress)
-        for head in head_configs(config.head, same)
-    ]
+@dataclass(frozen=True)
+class MemberTraining:
+    """Trains heads on one start.
 
+    Attributes:
+        config: of the training.
+        start: the encoder.
+        run: where the log and the progress go.
+        fabric: where to compute.
+        classes: how many.
+        progress: told of, beside the run folder.
+    """
 
-def fit_member(
-    head: HeadConfig,
-    config: TrainConfig,
-    start: Start,
-    train_part: Examples,
-    valid_part: Examples,
-    run: RunFolder,
-    fabric: Fabric,
-    classes: int,
-    progress: Progress | None = None,
-) -> Fitted:
-    """Train one head, for so many classes."""
-    member = start.member(head, config.both_strands, classes, config.seed)
-    if isinstance(head, WideHeadConfig):
-        member.to(fabric.device).eval()
-        generator = np.random.default_rng([config.seed, 11])
+    config: TrainConfig
+    start: Start
+    run: RunFolder
+    fabric: Fabric
+    classes: int
+    progress: Progress | None = None
+
+    def fit_all(self, train_part: Examples, valid_part: Examples) -> list[Fitted]:
+        """Train each head of the configuration's choice."""
+        same = train_part.one_length if train_part.one_length == valid_part.one_length else None
+        return [self.fit(head, train_part, valid_part) for head in head_configs(self.config.head, same)]
+
+    def fit(self, head: HeadConfig, train_part: Examples, valid_part: Examples) -> Fitted:
+        """Train one head."""
+        config = self.config
+        member = self.start.member(head, config.both_strands, self.classes, config.seed)
+        if isinstance(head, WideHeadConfig):
+            self._fit_wide(member.to(self.fabric.device).eval(), train_part)
+        else:
+            stages = unfreezing_stages(config, member, train_part, valid_part, self.fabric)
+            seconds = config.checkpoint_seconds
+            loop = Loop(self.run, self.fabric, seed=config.seed, checkpoint_seconds=seconds, progress=self.progress)
+            loop.fit(stages)
+        member.eval()
+        return Fitted(member, member_logits(member, valid_part.sequences))
+
+    def _fit_wide(self, member: Member, train_part: Examples) -> None:
+        generator = np.random.default_rng([self.config.seed, 11])
         folds = inner_folds(train_part, generator)
-        sequences, targets = train_part.sequences, train_part.targets
-        tell = _telling(run, progress)
-        balanced = config.class_weights
-        fit = fit_wide(member, sequences, targets, folds, generator, class_weights=balanced, progress=tell)
+        fit = fit_wide(
+            member,
+            train_part.sequences,
+            train_part.targets,
+            folds,
+            generator,
+            class_weights=self.config.class_weights,
+            progress=_telling(self.run, self.progress),
+        )
         shares = f"language model counted {fit.shares.model} times, words {fit.shares.words} times"
-        run.log(f"wide head: ridge penalty {fit.penalty}, {shares}, {len(fit.rows)} sequences read")
-    else:
-        stages = unfreezing_stages(config, member, train_part, valid_part, fabric)
-        loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
-        loop.fit(stages)
-    member.eval()
-    return Fitted(member, member_logits(member, valid_part.sequences))
+        self.run.log(f"wide head: ridge penalty {fit.penalty}, {shares}, {len(fit.rows)} sequences read")
 
 
 def _telling(run: RunFolder, progress: Progress | None) -> Callable[[str, int, int], None]:

@@ -80,13 +80,13 @@ def test_validation_parts_are_not_trained_on(
 ) -> None:
     codes, labels = planted
     seen = []
-    real = networks.fit_member
+    real = networks.MemberTraining.fit
 
-    def watched(head, config, start, train, valid, *rest):
+    def watched(training, head, train, valid):
         seen.append(({row.tobytes() for row in train.sequences}, {row.tobytes() for row in valid.sequences}))
-        return real(head, config, start, train, valid, *rest)
+        return real(training, head, train, valid)
 
-    monkeypatch.setattr(networks, "fit_member", watched)
+    monkeypatch.setattr(networks.MemberTraining, "fit", watched)
     NetworkFit(str(tiny), "aligned", options=SHORT)(codes, labels, np.random.default_rng(1))
     assert len(seen) == networks.INNER_FOLDS
     everything = {row.tobytes() for row in codes}
