@@ -16,6 +16,7 @@ from dnalm.datasets import catalog
 from dnalm.datasets.recipes import RECIPES
 from dnalm.lab import index, jobs
 from dnalm.lab.people import User
+from dnalm.lab.uploads import may_read
 
 
 def genomes(user: User) -> tuple[dict[str, str], dict[str, str]]:
@@ -25,11 +26,12 @@ def genomes(user: User) -> tuple[dict[str, str], dict[str, str]]:
         Key in the address to title; and key to what a configuration calls it, where that is not the key itself.
     """
     titles = {entry.name: entry.title for entry in catalog.load().values() if entry.kind == "genome"}
-    files = {upload.key: str(upload.path) for upload in uploads.known()}
-    titles |= {upload.key: f"{upload.name} (uploaded)" for upload in uploads.known()}
+    brought = uploads.known(user)
+    files = {upload.key: str(upload.path) for upload in brought}
+    titles |= {upload.key: upload.title for upload in brought}
     known = set(files.values())
     for path in _read_before(user):
-        if str(path) not in known and path.is_file():
+        if str(path) not in known and path.is_file() and may_read(user, path):
             key = f"file-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
             files[key], titles[key] = str(path), f"{path.name} (read by an earlier run)"
     return titles, files

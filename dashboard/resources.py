@@ -15,7 +15,9 @@ import streamlit as st
 
 import dnalm
 from dashboard import uploads
-from dnalm.errors import BundleError, InputError, RunError
+from dashboard.person import acting_user
+from dnalm.errors import BundleError, DnalmError, RunError
+from dnalm.lab.database import DatabaseError
 from dnalm.model.bundle import Bundle, list_bundles, read_bundle
 from dnalm.sequences import Record, Region, read_records
 from dnalm.settings import settings
@@ -93,13 +95,17 @@ def _stamp(folder: Path) -> tuple[int, ...]:
 
 
 def sequences() -> list[Sequence]:
-    """The sequences that can be scanned: those that ship, then uploads, newest first."""
+    """The sequences that can be scanned: those that ship, then uploads that the acting person may see, newest first."""
     folder = settings().shipped_data / "genomes"
     shipped = sorted(folder.iterdir()) if folder.is_dir() else []
     found = [
         Sequence(_stem(path), _TITLES.get(_stem(path), _stem(path)), path) for path in shipped if _is_sequence(path)
     ]
-    return found + [Sequence(upload.key, f"{upload.name} (uploaded)", upload.path) for upload in uploads.known()]
+    try:
+        brought = uploads.known(acting_user())
+    except DatabaseError:
+        brought = []  # what ships can be looked at all the same
+    return found + [Sequence(upload.key, upload.title, upload.path) for upload in brought]
 
 
 _TITLES = {"ecoli_k12_mg1655": "Escherichia coli K-12 MG1655"}
@@ -258,5 +264,5 @@ def warm_up() -> None:
         for sequence in sequences()[:1]:
             records(sequence.path)
             features.genes(sequence)
-    except (InputError, OSError):
+    except (DnalmError, OSError):
         return

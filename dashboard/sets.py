@@ -20,7 +20,7 @@ from dnalm.datasets.profile import Profile, profile
 from dnalm.datasets.recipes import RECIPES, Recipe, of_id
 from dnalm.errors import DnalmError, InputError
 from dnalm.lab import index
-from dnalm.lab.indexed import IndexedDataset
+from dnalm.lab.indexed import Indexed, IndexedDataset
 from dnalm.lab.people import User
 from dnalm.settings import settings
 
@@ -40,8 +40,8 @@ class KnownSet:
         made: whether it is here.
         sequences: how many, where it is here.
         labels: in their order, where it is here.
-        own: whether it was made of someone's own files.
-        shared: whether the lab sees it.
+        own: whether this person made it of their own files.
+        whose: whose it is and whether the lab sees it, in words.
     """
 
     name: str
@@ -50,7 +50,7 @@ class KnownSet:
     sequences: int | None = None
     labels: tuple[str, ...] = ()
     own: bool = False
-    shared: bool = True
+    whose: str = "public"
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,16 @@ def known_sets(user: User) -> list[KnownSet]:
         recipe = of_id(name)
         described = found.description if found.description != name else ""
         title = recipe[0].title if recipe else described or "Made of someone's own files"
-        rows.append(KnownSet(name, title, True, found.rows, found.labels, recipe is None, found.shared))
+        own = recipe is None and found.owner == user.id
+        whose = "public" if recipe else whose_words(user, found)
+        rows.append(KnownSet(name, title, True, found.rows, found.labels, own, whose))
     rows.sort(key=lambda row: not row.own)
     return rows + [KnownSet(name, recipe.title, False) for name, recipe in RECIPES.items() if name not in here]
+
+
+def whose_words(user: User, one: Indexed) -> str:
+    """Whose a set or an uploaded sequence is, and whether the lab sees it."""
+    return ("yours" if one.owner == user.id else one.owner_name) + (", shared" if one.shared else "")
 
 
 def open_set(user: User, name: str) -> Opened | None:

@@ -1,42 +1,44 @@
-"""Sequences that people bring: checked, kept under the hash of their content, so that an address can name them."""
+"""Sequences that people bring to be scanned or pre-trained on: checked, then kept by the lab as the person's own."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard import guard
-from dnalm.errors import DnalmError, InputError
-from dnalm.lab.in_use import files_in_use
+from dnalm.errors import InputError
+from dnalm.lab import uploads as kept_uploads
+from dnalm.lab.database import DatabaseError
+from dnalm.lab.people import User
 from dnalm.sequences import read_records
 from dnalm.settings import settings
 
 # A compressed file may unpack to this much, an upload's records to so many: caps against accidents and bombs.
 LARGEST_TEXT = 200 << 20
 MOST_RECORDS = 10_000
-# What all uploads may take on disk; the longest unused go first, but for those that jobs are to read, resumed ones too.
+# What one person's uploads may take on disk; their longest unused go first, but for those that jobs are to read,
+# resumed ones too.
 LARGEST_STORE = 2 << 30
-
-_KEY = re.compile(r"upload-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded sequence: its key in the address, its name as the person had it, its file."""
+    """An uploaded sequence: its key in the address, its name as the person had it, its title in lists, its file."""
 
     key: str
     name: str
+    title: str
     path: Path
 
 
-def keep(content: bytes, name: str) -> Upload:
-    """Check an uploaded FASTA or GenBank file and keep it.
+def keep(user: User, content: bytes, name: str) -> Upload:
+    """Check an uploaded FASTA or GenBank file and keep it, for this person alone until they share it.
 
     Args:
+        user: who brings it.
         content: the file's bytes, compressed or not.
         name: its name, for people; only letters that are harmless in a file's name are kept.
 
@@ -45,52 +47,31 @@ def keep(content: bytes, name: str) -> Upload:
 
     Raises:
         InputError: it is no such file, or larger than allowed; nothing is left behind.
+        RunError: it cannot be kept.
     """
     shown = guard.shown_name(name)
-    folder = _root() / f"upload-{hashlib.sha256(content).hexdigest()[:16]}"
-    held = _held(folder)
-    if held:
-        return held
-    _root().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_root(), prefix=".new-") as building:
+    settings().cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings().cache, prefix=".upload-") as building:
         path = Path(building) / shown
         path.write_bytes(content)
         _check(path, shown)
-        kept = Path(building) / "kept"
-        kept.mkdir()
-        path.rename(kept / shown)
-        try:
-            kept.rename(folder)
-        except OSError:
-            # Someone uploaded the same file at the same moment: theirs is as good.
-            if not _held(folder):
-                raise
-    _prune(keep=folder)
-    return Upload(folder.name, shown, folder / shown)
+        found = kept_uploads.add_upload(user, path, hashlib.sha256(content).hexdigest(), shown)
+    with suppress(DatabaseError):  # where the jobs cannot be asked for, the cap waits
+        kept_uploads.make_room(user, LARGEST_STORE, keep=found.key)
+    return Upload(found.key, found.name, _title(user, found), found.path)
 
 
-def known() -> list[Upload]:
-    """The uploads that are here, the last used first."""
-    if not _root().is_dir():
-        return []
-    folders = [path for path in _root().iterdir() if _KEY.fullmatch(path.name)]
-    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return [upload for upload in map(_held, folders) if upload]
+def known(user: User) -> list[Upload]:
+    """The uploads that this person may use, the last used first: each once, as their own where they have it."""
+    found: dict[str, kept_uploads.IndexedUpload] = {}
+    for one in kept_uploads.uploads(user):
+        if one.key not in found or one.owner == user.id:
+            found[one.key] = one
+    return [Upload(key, one.name, _title(user, one), one.path) for key, one in found.items()]
 
 
-def used(upload_key: str) -> None:
-    """Note that an upload was looked at, so that it is not the first to go."""
-    if _KEY.fullmatch(upload_key) and (_root() / upload_key).is_dir():
-        os.utime(_root() / upload_key)
-
-
-def _root() -> Path:
-    return settings().cache / "uploads"
-
-
-def _held(folder: Path) -> Upload | None:
-    files = list(folder.iterdir()) if folder.is_dir() else []
-    return Upload(folder.name, files[0].name, files[0]) if len(files) == 1 else None
+def _title(user: User, one: kept_uploads.IndexedUpload) -> str:
+    return f"{one.name} (uploaded)" if one.owner == user.id else f"{one.name} (uploaded by {one.owner_name})"
 
 
 def _check(path: Path, shown: str) -> None:
@@ -103,22 +84,3 @@ def _check(path: Path, shown: str) -> None:
     except InputError as error:
         # The person knows the file by its name, not by where it was put for a moment.
         raise InputError(str(error).replace(str(path), shown)) from error
-
-
-def _prune(*, keep: Path) -> None:
-    """Remove what was longest unused beyond the cap; never what a job is to read that waits, runs or can be resumed."""
-    total, over = 0, []
-    for upload in known():
-        total += upload.path.stat().st_size
-        if total > LARGEST_STORE and upload.path.parent != keep:
-            over.append(upload)
-    if not over:
-        return
-    try:
-        needed = files_in_use()
-    except DnalmError:  # where the jobs cannot be asked for, the cap waits
-        return
-    for upload in over:
-        if upload.path.resolve() not in needed:
-            upload.path.unlink(missing_ok=True)
-            upload.path.parent.rmdir()

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
 
     @property
     def cache(self) -> Path:
-        """Downloaded files and encoded corpora: safe to delete."""
+        """Downloaded files and encoded corpora, which are made again where they are gone; and what people uploaded."""
         return self.home / "cache"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.person import acting_user
-from dashboard.views import data_catalog, data_parts, data_set, data_sets, data_upload
+from dashboard.views import data_catalog, data_parts, data_set, data_sets, data_upload, data_uploads
 
 VIEWS = {"sets": "Labelled sets", "files": "Public files", "upload": "Your own files"}
 SENTENCES = {
@@ -40,6 +40,7 @@ def main() -> None:
         data_catalog.show(user)
     elif view == "upload":
         data_upload.show(user)
+        data_uploads.show(user)
     else:
         data_sets.show(user)
 

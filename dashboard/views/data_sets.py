@@ -38,7 +38,7 @@ def show(user: User) -> None:
             # As text: an empty cell of a column of numbers reads "None".
             "Sequences": [f"{row.sequences:,}" if row.made else "" for row in known],
             "Labels": [", ".join(row.labels) for row in known],
-            "Whose": ["yours" + (", shared" if row.shared else "") if row.own else "public" for row in known],
+            "Whose": [row.whose for row in known],
         }
     )
     st.caption("Choose a row to open the set: what it holds, how it is split, and what could mislead a model in it.")

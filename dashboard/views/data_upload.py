@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard import background, labelled_uploads, sets, upload_reading, uploads
 from dashboard.labelled_uploads import LARGEST_FILE, LabelledUpload, Preview
-from dashboard.links import link
 from dashboard.views import data_parts
 from dashboard.views.data_set import SPLIT_HELP, SPLITS
 from dnalm.datasets.files import check_name
@@ -297,21 +296,19 @@ def _unlabelled(user: User, upload: LabelledUpload) -> None:
         key="data_keep",
         icon=":material/save:",
         on_click=_keep_sequence,
-        args=(upload,),
+        args=(user, upload),
     )
     if refused := st.session_state.pop("data_keep_refused", None):
         st.error(refused, icon=":material/error:")
-    if key := st.query_params.get("kept"):
-        st.success("It is kept; everyone who uses this page can choose it now.", icon=":material/check_circle:")
-        with st.container(horizontal=True):
-            link("long-sequences", "Scan it", icon=":material/monitoring:", query={"sequence": key})
-            link("pre-train", "Pre-train on it", icon=":material/model_training:", query={"genomes": key})
+    if st.session_state.pop("data_kept_now", None):
+        st.success("It is kept, for you alone until you share it: see below.", icon=":material/check_circle:")
 
 
-def _keep_sequence(upload: LabelledUpload) -> None:
+def _keep_sequence(user: User, upload: LabelledUpload) -> None:
     try:
-        kept = uploads.keep(upload.path.read_bytes(), upload.name)
-    except InputError as error:
+        kept = uploads.keep(user, upload.path.read_bytes(), upload.name)
+    except DnalmError as error:
         st.session_state["data_keep_refused"] = str(error)
         return
     st.query_params["kept"] = kept.key
+    st.session_state["data_kept_now"] = True

@@ -13,6 +13,7 @@ from dashboard import uploads
 from dashboard.charts.sequence import sequence_html
 from dashboard.charts.theme import look
 from dashboard.features import Known
+from dashboard.person import acting_user
 from dashboard.state import Place, parse_place
 from dnalm.alphabet import decode
 from dnalm.errors import DnalmError
@@ -136,12 +137,12 @@ def upload() -> None:
         "FASTA or GenBank, plain or compressed",
         key="scan_upload",
         max_upload_size=LARGEST_UPLOAD,
-        help="It is kept on the server that runs this page, under a name made from its content.",
+        help="It is kept on the server that runs this page, for you alone until you share it on the page Data.",
     )
     if file is None or st.session_state.get("scan_upload_done") == file.file_id:
         return
     try:
-        kept = uploads.keep(file.getvalue(), file.name)
+        kept = uploads.keep(acting_user(), file.getvalue(), file.name)
     except DnalmError as error:
         st.error(str(error), icon=":material/error:")
         return

@@ -14,7 +14,7 @@ from dnalm.cli.output import figure_text, print_json, print_table, tell_describe
 from dnalm.errors import InputError
 
 app = typer.Typer(
-    help="List, fetch, make and audit data; describe, share and delete labelled sets.",
+    help="List, fetch, make and audit data; describe, share and delete sets and uploads.",
     no_args_is_help=True,
     epilog=examples("dnalm data list", "dnalm data make ecoli-promoters-150", "dnalm data audit ecoli-promoters-150"),
 )
@@ -29,19 +29,25 @@ class Split(StrEnum):
 
 @app.command("list", epilog=examples("dnalm data list", "dnalm data list --json"))
 def list_data(as_json: Json = False) -> None:
-    """List the catalogue's files, the recipes and the sets made so far."""
+    """List the catalogue's files, the recipes, the sets made so far and the sequences that were uploaded."""
     from dnalm.datasets import catalog
     from dnalm.datasets.recipes import RECIPES
+    from dnalm.lab.people import local_user
+    from dnalm.lab.uploads import uploads
     from dnalm.settings import settings
 
     entries = catalog.load()
+    brought = uploads(local_user())
     made = sorted(path.parent.name for path in settings().datasets.glob("*/dataset.json"))
     if as_json:
-        print_json({"catalog": list(entries.values()), "recipes": list(RECIPES), "datasets": made})
+        fields = ("key", "name", "owner", "owner_name", "shared", "description", "path", "size_bytes")
+        told = [{field: getattr(one, field) for field in fields} for one in brought]
+        print_json({"catalog": list(entries.values()), "recipes": list(RECIPES), "datasets": made, "uploads": told})
         return
     rows = [["file", name, entry.title] for name, entry in entries.items()]
     rows += [["recipe", name, "made" if name in made else "dnalm data make " + name] for name in RECIPES]
     rows += [["dataset", name, str(settings().datasets / name)] for name in made if name not in RECIPES]
+    rows += [["upload", one.key, f"{one.name} of {one.owner_name}"] for one in brought]
     print_table(["what", "name", "title"], rows)
 
 
@@ -163,7 +169,14 @@ def audit(
         print_table(["what", "found"], list(_flat(report)))
 
 
-Own = Annotated[str, typer.Argument(help="A labelled set of this installation, by its whole name.", metavar="DATASET")]
+Own = Annotated[
+    str,
+    typer.Argument(
+        help="A labelled set of this installation, by its whole name, or an uploaded sequence, as `dnalm data list` "
+        "names it (upload-…).",
+        metavar="DATASET",
+    ),
+]
 
 
 @app.command("describe", epilog=examples('dnalm data describe mine "Enhancers of our strain, 2026"'))
@@ -172,11 +185,15 @@ def describe(
     description: Annotated[str, typer.Argument(help="One line; an empty one takes back what was written.")],
     as_json: Json = False,
 ) -> None:
-    """Say in a line what a labelled set holds."""
-    from dnalm.lab import index
+    """Say in a line what a labelled set, or an uploaded sequence, holds."""
+    from dnalm.lab import index, uploads
     from dnalm.lab.people import local_user
 
     user = local_user()
+    if _is_upload(dataset):
+        kept = uploads.describe_upload(user, uploads.upload(user, dataset).id, description)
+        tell_described("upload", kept.key, kept.description, as_json)
+        return
     found = index.describe_dataset(user, index.dataset(user, dataset).id, description)
     tell_described("dataset", found.name, found.description, as_json)
 
@@ -187,27 +204,40 @@ def share(
     off: Annotated[bool, typer.Option("--off", help="Only its owner and admins see it again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let the whole lab see a labelled set."""
-    from dnalm.lab import index
+    """Let the whole lab see a labelled set, or an uploaded sequence."""
+    from dnalm.lab import index, uploads
     from dnalm.lab.people import local_user
 
     user = local_user()
+    if _is_upload(dataset):
+        kept = uploads.share_upload(user, uploads.upload(user, dataset).id, not off)
+        tell_shared("upload", kept.key, kept.shared, as_json)
+        return
     found = index.share_dataset(user, index.dataset(user, dataset).id, not off)
     tell_shared("dataset", found.name, found.shared, as_json)
 
 
 @app.command("delete", epilog=examples("dnalm data delete mine"))
 def delete(dataset: Own, as_json: Json = False) -> None:
-    """Delete a labelled set, unless a job is about to read it or a model was trained on it."""
-    from dnalm.lab import index
+    """Delete a labelled set or an uploaded sequence, unless a job is about to read it or a model was trained on it."""
+    from dnalm.lab import index, uploads
     from dnalm.lab.people import local_user
 
     user = local_user()
-    index.delete_dataset(user, index.dataset(user, dataset).id)
+    if _is_upload(dataset):
+        uploads.delete_upload(user, uploads.upload(user, dataset).id)
+    else:
+        index.delete_dataset(user, index.dataset(user, dataset).id)
     if as_json:
         print_json({"deleted": dataset})
     else:
         say(f"deleted {dataset}")
+
+
+def _is_upload(name: str) -> bool:
+    from dnalm.lab.upload_store import KEY
+
+    return KEY.fullmatch(name) is not None
 
 
 def _downloaded(advance: Advance, done: int, total: int) -> None:

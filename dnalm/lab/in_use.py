@@ -1,4 +1,4 @@
-"""What keeps a model or a dataset from being deleted: models that came from it, jobs that are about to read it."""
+"""What keeps a model, a set or an upload from being deleted: models that came from it, jobs about to read it."""
 
 from __future__ import annotations
 
@@ -68,6 +68,16 @@ def refuse_reading_jobs(session: Session, user: User, row: DatasetRow) -> None:
     folder = settings().home / row.folder
     if named := _jobs_that(session, user, lambda config: any(_is(name, folder) for name in _datasets_of(config))):
         raise InputError(f"{row.name} cannot be deleted while jobs that wait or run read it: {named}")
+
+
+def refuse_jobs_reading_file(session: Session, user: User, name: str, file: Path) -> None:
+    """Refuse to delete an uploaded sequence that jobs which wait or run read.
+
+    Raises:
+        InputError: names those that this person may see, and says how many others there are.
+    """
+    if named := _jobs_that(session, user, lambda config: any(_is_file(one, file) for one in _genomes_of(config))):
+        raise InputError(f"{name} cannot be deleted while jobs that wait or run read it: {named}")
 
 
 def refuse_models(session: Session, user: User, row: DatasetRow) -> None:
@@ -154,6 +164,13 @@ def _genomes_of(config: dict[str, Any]) -> Iterator[str]:
 def _is(name: str, folder: Path) -> bool:
     try:
         return name == folder.name or Path(name).resolve() == folder.resolve()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_file(name: str, file: Path) -> bool:
+    try:
+        return Path(name).resolve() == file.resolve()
     except (OSError, ValueError):
         return False
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from dnalm import files
 from dnalm.errors import DnalmError, InputError
-from dnalm.lab import audit, notes, rows
+from dnalm.lab import audit, notes, rows, upload_store
 from dnalm.lab.database import Database, database
 from dnalm.lab.in_use import refuse_children, refuse_jobs
 from dnalm.lab.indexed import IndexedModel, IndexedRun, model_facts
@@ -70,6 +70,7 @@ class Counts:
 
     Attributes:
         models: this installation's own models that can be read; `datasets` and `runs` likewise.
+        uploads: uploaded sequences.
         added: entries that the index did not have.
         came: models of finished runs that had no place among the models yet.
         missing: entries whose folder is gone; their owners are remembered.
@@ -79,6 +80,7 @@ class Counts:
     models: int
     datasets: int
     runs: int
+    uploads: int
     added: int
     came: tuple[str, ...]
     missing: int
@@ -94,7 +96,7 @@ def reindex(db: Database | None = None) -> Counts:
     """
     db = db or database()
     shelf.clear_leftovers()
-    for parent in (settings().datasets, settings().runs):
+    for parent in (settings().datasets, settings().runs, upload_store.root()):
         files.clear_leftovers(parent)
     came, problems = [], []
     for folder in RUNS.folders():
@@ -107,7 +109,9 @@ def reindex(db: Database | None = None) -> Counts:
     with db.reading() as session:
         for kind, look in zip(kinds, looks, strict=True):
             notes.keep_missing(session, rows.listed(session, kind.table, look.present))
-    counts = [len(look.present) for look in looks]
+    uploads = upload_store.look(db)
+    upload_store.keep_missing_notes(db)
+    counts = [*(len(look.present) for look in looks), len(uploads)]
     unreadable = dict.fromkeys([*problems, *(text for look in looks for text in look.problems.values())])
     return Counts(
         *counts,

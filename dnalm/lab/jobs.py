@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete as sql_delete
@@ -288,11 +289,11 @@ def _own(session: Session, user: User, job_id: str, what: str) -> JobRow:
 
 
 def _check_sight(user: User, config: RunConfig, db: Database) -> None:
-    """Refuse a member's job that would read a colleague's private model or set, as if it were not there."""
+    """Refuse a member's job that would read a colleague's private model, set or upload, as if it were not there."""
     if user.is_admin:
         return
     from dnalm.datasets.recipes import RECIPES
-    from dnalm.lab import index
+    from dnalm.lab import index, uploads
 
     if model := getattr(config, "model", None):
         index.model(user, model, db=db)
@@ -302,6 +303,9 @@ def _check_sight(user: User, config: RunConfig, db: Database) -> None:
     unknown -= {name for one in index.datasets(user, db=db) for name in (one.id, one.name)} if unknown else set()
     if unknown:
         raise InputError(f"no dataset {min(unknown)!r} here, or none that is shared with you")
+    for name in (name for part in parts for name in getattr(part, "genomes", None) or []):
+        if not uploads.may_read(user, Path(name), db=db):
+            raise InputError(f"{name}: no such file here, or none that is shared with you")
 
 
 def _check_devices(devices: int, db: Database) -> None:

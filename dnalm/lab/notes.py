@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dnalm.errors import RunError
+from dnalm.errors import InputError, RunError
 from dnalm.files import write_whole
 from dnalm.lab.schema import DatasetRow, JobRow, ModelRow, RunRow, UserRow
+from dnalm.model.shelf import LONGEST_DESCRIPTION
 from dnalm.settings import settings
 
 NOTE = "lab.json"
@@ -41,13 +43,22 @@ class Note:
 
 def read_note(folder: Path) -> Note | None:
     """What a folder's note says; None where there is none that can be read."""
+    return note_of(read_said(folder))
+
+
+def read_said(folder: Path) -> Any:
+    """What stands in a folder's note, as JSON has it; None where there is none that can be read."""
     path = folder / NOTE
     try:
         if path.stat().st_size > LARGEST:
             return None
-        said = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def note_of(said: Any) -> Note | None:
+    """A note from what stands in a file; None where it is none."""
     if not isinstance(said, dict):
         return None
     owner, name, shared = said.get("owner"), said.get("owner_name"), said.get("shared")
@@ -70,10 +81,18 @@ def write_note(folder: Path, note: Note) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    if read_note(folder) == note:
-        return
+    if read_note(folder) != note:
+        write_said(folder, asdict(note))
+
+
+def write_said(folder: Path, said: Any) -> None:
+    """Write what stands in a folder's note, whole.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     try:
-        write_whole(folder / NOTE, json.dumps(asdict(note), indent=1, ensure_ascii=False) + "\n")
+        write_whole(folder / NOTE, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise RunError(f"{folder / NOTE}: cannot be written ({(error.strerror or str(error)).lower()})") from None
 
@@ -118,3 +137,15 @@ def keep(session: Session, row: ModelRow | DatasetRow | RunRow, *, description: 
         description = before.description
     owner = session.get(UserRow, row.owner_id)
     write_note(folder, Note(row.owner_id, owner.name if owner else row.owner_id, row.shared, description))
+
+
+def one_line(text: str) -> str:
+    """A description on one line.
+
+    Raises:
+        InputError: it is too long.
+    """
+    line = " ".join(text.split())
+    if len(line) > LONGEST_DESCRIPTION:
+        raise InputError(f"a description has at most {LONGEST_DESCRIPTION:,} letters; this one has {len(line):,}")
+    return line

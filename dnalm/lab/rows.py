@@ -17,12 +17,13 @@ from dnalm.lab import audit, indexed, notes, people
 from dnalm.lab.database import Database
 from dnalm.lab.indexed import Facts, IndexedDataset, IndexedModel, IndexedRun, model_origin
 from dnalm.lab.people import User
-from dnalm.lab.schema import DatasetRow, JobRow, ModelRow, RunRow, UserRow
+from dnalm.lab.schema import DatasetRow, JobRow, ModelRow, RunRow, UploadRow, UserRow
 from dnalm.model.shelf import changing_models
 from dnalm.settings import settings
 
 Row = ModelRow | DatasetRow | RunRow
 AnyRow = TypeVar("AnyRow", ModelRow, DatasetRow, RunRow)
+OwnedRow = TypeVar("OwnedRow", ModelRow, DatasetRow, RunRow, UploadRow)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _insert_unless_there(session: Session, table: type[Any], values: dict[str, A
     return dialect.insert(table).values(**values).on_conflict_do_nothing(index_elements=["folder"]).returning(table.id)
 
 
-def may_see(user: User, row: Row) -> bool:
+def may_see(user: User, row: Row | UploadRow) -> bool:
     """Whether a row is this person's to see."""
     return user.is_admin or row.shared or row.owner_id == user.id
 
@@ -191,7 +192,7 @@ def listed(session: Session, table: type[AnyRow], keys: Collection[str] | None) 
     return [row for row in session.scalars(select(table)) if keys is None or row.folder in keys]
 
 
-def own(session: Session, user: User, table: type[AnyRow], row_id: str, what: str) -> AnyRow:
+def own(session: Session, user: User, table: type[OwnedRow], row_id: str, what: str) -> OwnedRow:
     """A row, locked, where this person may change it.
 
     Raises:
@@ -207,11 +208,12 @@ def own(session: Session, user: User, table: type[AnyRow], row_id: str, what: st
             else f"no {kind} {row_id!r} here, or none that is shared with you"
         )
     if not user.is_admin and row.owner_id != user.id:
-        raise InputError(f"{row.name} is {_owner_name(session, row.owner_id)}'s; only they or an admin may {what} it")
+        raise InputError(f"{row.name} is {owner_name(session, row.owner_id)}'s; only they or an admin may {what} it")
     return row
 
 
-def _owner_name(session: Session, user_id: str) -> str:
+def owner_name(session: Session, user_id: str) -> str:
+    """How a person is called; their id where nobody knows."""
     found = session.get(UserRow, user_id)
     return found.name if found else user_id
 
@@ -240,7 +242,7 @@ def model_of(row: ModelRow) -> IndexedModel:
     facts = Facts(row.name, row.description, row.created, row.extra)
     folder = settings().home / row.folder
     session = Session.object_session(row)
-    owner = _owner_name(session, row.owner_id) if session else row.owner_id
+    owner = owner_name(session, row.owner_id) if session else row.owner_id
     return _model(row.id, facts, folder, row.owner_id, owner, row.shared, shipped=False)
 
 
@@ -276,7 +278,7 @@ def dataset_of(row: DatasetRow) -> IndexedDataset:
         name=row.name,
         folder=settings().home / row.folder,
         owner=row.owner_id,
-        owner_name=_owner_name(session, row.owner_id) if session else row.owner_id,
+        owner_name=owner_name(session, row.owner_id) if session else row.owner_id,
         shared=row.shared,
         description=row.description,
         created=row.created,
@@ -296,7 +298,7 @@ def runs_of(session: Session, user: User, keys: Collection[str]) -> list[Indexed
         job = jobs.get(row.name)
         owner, shared = (job.owner_id, job.shared) if job else (row.owner_id, row.shared)
         if user.is_admin or shared or owner == user.id:
-            name, folder = _owner_name(session, owner), settings().home / row.folder
+            name, folder = owner_name(session, owner), settings().home / row.folder
             said = (row.id, row.name, folder, owner, name, shared, row.description, row.created)
             found.append(IndexedRun(*said, phase=row.extra["phase"], job=job.id if job else None))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -182,3 +182,18 @@ class ModelRow(Indexed, Base):
     """A bundle: imported, or made by a run."""
 
     __tablename__ = "models"
+
+
+class UploadRow(Base):
+    """What one person has of an uploaded sequence. `key` names its content: whoever brings the same has a row too."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (UniqueConstraint("key", "owner_id"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    key: Mapped[str] = mapped_column(ID)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    shared: Mapped[bool] = mapped_column(default=False)
+    description: Mapped[str] = mapped_column(Text, default="")
+    name: Mapped[str] = mapped_column(NAME)
+    created: Mapped[datetime] = mapped_column(default=now)

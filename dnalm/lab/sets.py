@@ -16,7 +16,6 @@ from dnalm.lab.indexed import IndexedDataset
 from dnalm.lab.people import User
 from dnalm.lab.rows import DATASETS, may_see, refresh
 from dnalm.lab.schema import DatasetRow
-from dnalm.model.shelf import LONGEST_DESCRIPTION
 from dnalm.settings import settings
 
 
@@ -55,7 +54,7 @@ def add_dataset(
     facts = DATASETS.facts(settings().datasets / folder.name)
     with db.session() as session:
         row = rows.put(session, DATASETS, settings().datasets / folder.name, facts, owner=user.id, shared=shared)
-        text = _one_line(description)
+        text = notes.one_line(description)
         row.description = text or row.description
         audit.record(session, user.id, "dataset.add", f"dataset:{row.id}", name=row.name)
         session.flush()
@@ -71,7 +70,7 @@ def describe_dataset(user: User, dataset_id: str, description: str, *, db: Datab
         RunError: the line cannot be written into its folder.
     """
     db = db or database()
-    text = _one_line(description)
+    text = notes.one_line(description)
     refresh(DATASETS, db)
     with db.session() as session:
         row = rows.own(session, user, DatasetRow, dataset_id, "describe")
@@ -131,15 +130,3 @@ def _deletable(session: Session, user: User, dataset_id: str) -> DatasetRow:
     refuse_reading_jobs(session, user, row)
     refuse_models(session, user, row)
     return row
-
-
-def _one_line(text: str) -> str:
-    """A description on one line.
-
-    Raises:
-        InputError: it is too long.
-    """
-    line = " ".join(text.split())
-    if len(line) > LONGEST_DESCRIPTION:
-        raise InputError(f"a description has at most {LONGEST_DESCRIPTION:,} letters; this one has {len(line):,}")
-    return line

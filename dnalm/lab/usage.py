@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dnalm.errors import InputError
-from dnalm.lab import rows
+from dnalm.lab import rows, upload_store
 from dnalm.lab.database import Database, database
 from dnalm.lab.people import User
 from dnalm.lab.rows import DATASETS, MODELS, RUNS, refresh
-from dnalm.lab.schema import DatasetRow, JobRow, ModelRow, RunRow, UserRow
+from dnalm.lab.schema import DatasetRow, JobRow, ModelRow, RunRow, UploadRow, UserRow
 from dnalm.settings import settings
 
 GB = 1_000_000_000
@@ -32,7 +32,11 @@ class Item:
     size_bytes: int
 
     def __str__(self) -> str:
-        return f"the {self.kind} {self.name} ({size_text(self.size_bytes)})".replace("uploads uploads", "uploads")
+        if self.kind != "uploads":
+            what = f"the {self.kind} {self.name}"
+        else:
+            what = f"the uploaded sequence {self.name}" if self.name else "the uploaded tables"
+        return f"{what} ({size_text(self.size_bytes)})"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Usage:
 def usage(user: User, *, db: Database | None = None) -> Usage:
     """What this person's own things take."""
     db = db or database()
-    looks = {kind.name: refresh(kind, db).present for kind in (RUNS, MODELS, DATASETS)}
+    looks = _looks(db)
     with db.reading() as session:
         return _measured(session, user.id, user.name, looks)
 
@@ -69,11 +73,17 @@ def usages(user: User, *, db: Database | None = None) -> list[Usage]:
     db = db or database()
     if not user.is_admin:
         return [usage(user, db=db)]
-    looks = {kind.name: refresh(kind, db).present for kind in (RUNS, MODELS, DATASETS)}
+    looks = _looks(db)
     with db.reading() as session:
         people = session.execute(select(UserRow.id, UserRow.name)).all()
         found = [_measured(session, person, name, looks) for person, name in people]
     return sorted(found, key=lambda one: (-one.total, one.owner_name))
+
+
+def _looks(db: Database) -> dict[str, frozenset[str]]:
+    """What is here, by kind: the keys of folders, and of uploaded sequences."""
+    folders = {kind.name: refresh(kind, db).present for kind in (RUNS, MODELS, DATASETS)}
+    return folders | {"upload": frozenset(upload_store.look(db))}
 
 
 def quota() -> int | None:
@@ -111,33 +121,37 @@ def size_text(size: float) -> str:
 
 
 def uploads_folder(owner: str) -> Path:
-    """Where a person's uploaded tables are kept. Sequences to scan are nobody's alone, and have a cap of their own."""
+    """Where a person's uploaded tables are kept."""
     return settings().cache / "labelled" / owner
 
 
 def _measured(session: Session, owner: str, name: str, looks: dict[str, frozenset[str]]) -> Usage:
     seen: set[tuple[int, int]] = set()
-    items = [
-        Item(kind, folder.name if kind != "uploads" else "uploads", folder_size(folder, seen))
-        for kind, folder in _folders(session, owner, looks)
-    ]
+    items = [Item(kind, name, folder_size(folder, seen)) for kind, name, folder in _folders(session, owner, looks)]
     bytes_of = {kind: sum(item.size_bytes for item in items if item.kind == kind) for kind in KINDS}
     largest = sorted(items, key=lambda item: -item.size_bytes)
     return Usage(owner, name, bytes_of, tuple(item for item in largest if item.size_bytes))
 
 
-def _folders(session: Session, owner: str, looks: dict[str, frozenset[str]]) -> Iterator[tuple[str, Path]]:
-    """A person's folders; the runs first, with whose files a model's may be the same."""
-    jobs = dict(session.execute(select(JobRow.run, JobRow.owner_id)).tuples().all())
+def _folders(session: Session, owner: str, looks: dict[str, frozenset[str]]) -> Iterator[tuple[str, str, Path]]:
+    """A person's folders: kind, name, place; the runs first, with whose files a model's may be the same.
+
+    A sequence that several people uploaded is kept once, and counts in full for each of them.
+    """
+    jobs = {job.run: job.owner_id for job in session.execute(select(JobRow.run, JobRow.owner_id))}
     for row in rows.listed(session, RunRow, looks["run"]):
         folder = settings().home / row.folder
         if jobs.get(folder.name, row.owner_id) == owner:
-            yield "run", folder
+            yield "run", folder.name, folder
     for kind, table in (("model", ModelRow), ("set", DatasetRow)):
         for one in rows.listed(session, table, looks["model" if kind == "model" else "dataset"]):
             if one.owner_id == owner:
-                yield kind, settings().home / one.folder
-    yield "uploads", uploads_folder(owner)
+                folder = settings().home / one.folder
+                yield kind, folder.name, folder
+    yield "uploads", "", uploads_folder(owner)
+    for upload in session.scalars(select(UploadRow).where(UploadRow.owner_id == owner)):
+        if upload.key in looks["upload"]:
+            yield "uploads", upload.name, upload_store.root() / upload.key
 
 
 def folder_size(folder: Path, seen: set[tuple[int, int]]) -> int:

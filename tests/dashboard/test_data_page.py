@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from toy_queue import enqueue
 
-from dashboard import background, labelled_uploads, sets
+from dashboard import background, labelled_uploads, sets, uploads
 from dashboard.background import TaskState
 from dashboard.charts.audit import LABELS, leak_figure, parts_figure, short, spread_figure
 from dashboard.charts.theme import LIGHT
@@ -22,6 +22,7 @@ from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.files import make_from_files
 from dnalm.datasets.profile import Histogram
 from dnalm.lab import index, jobs
+from dnalm.lab import uploads as lab_uploads
 from dnalm.lab.database import database
 from dnalm.lab.people import add_user
 from dnalm.lab.schema import JobRow
@@ -278,7 +279,9 @@ def test_two_fasta_files_are_one_label_each_and_one_is_a_sequence_to_scan(lab):
     assert "has no labels" in page.subheader[0].value
     page.button(key="data_keep").click().run()
     assert page.query_params["kept"].startswith("upload-")
-    assert "It is kept" in page.success[0].value
+    assert page.success[0].value == "It is kept, for you alone until you share it: see below."
+    assert "yes.fa" in [header.value for header in page.header]
+    assert "It is yours, private." in words(page)
 
 
 def test_an_upload_that_is_gone_or_another_persons_is_not_found(lab, tmp_path):
@@ -394,6 +397,77 @@ def test_a_colleagues_shared_set_can_be_looked_at_and_not_changed(lab, tmp_path,
     page = opened(dataset=SET)
     assert "only they or an admin may change it" in words(page)
     assert not [button for button in page.button if button.key in ("data_share", "data_delete")]
+
+
+# Sequences that were uploaded
+
+
+def test_an_uploaded_sequence_is_described_shared_and_deleted_after_being_asked(lab):
+    page = opened(show="upload")
+    assert "No sequence without labels is kept yet" in page.info[-1].value
+    user = acting_user()
+    kept = uploads.keep(user, b">mine\n" + b"ACGGTTCAGTCA" * 200 + b"\n", "mine.fa")
+    entry = lab_uploads.upload(user, kept.key)
+    page = opened(show="upload", kept=kept.key)
+    assert not page.warning
+    page.text_input(key=f"data_kept_description_{entry.id}").set_value("Our *strain*")
+    next(button for button in page.button if button.label == "Save").click().run()
+    assert page.success[0].value == "Saved."
+    page.button(key="data_kept_share").click().run()
+    assert page.success[0].value == "The lab can see it now."
+    (listed,) = page.dataframe[-1].value.to_dict("records")
+    assert (listed["Sequence"], listed["What it holds"], listed["Whose"]) == (
+        "mine.fa",
+        "Our *strain*",
+        "yours, shared",
+    )
+    # A waiting job reads it: it says so, and asks nothing.
+    enqueue(database(), "reads-it", user.id)
+    with database().session() as session:
+        session.get_one(JobRow, "reads-it").config = {"genomes": [str(kept.path)]}
+    page.button(key="data_kept_delete").click().run()
+    assert page.error[0].value.endswith("while jobs that wait or run read it\\: reads-it")
+    assert not [button for button in page.button if button.key == "data_kept_delete_yes"]
+    jobs.cancel(user, "reads-it")
+    page.button(key="data_kept_delete").click().run()
+    assert "has to be uploaded again" in page.warning[-1].value
+    page.button(key="data_kept_delete_no").click().run()
+    assert kept.path.exists()
+    page.button(key="data_kept_delete").click().run()
+    page.button(key="data_kept_delete_yes").click().run()
+    assert page.success[0].value == "mine.fa was deleted."
+    assert not kept.path.exists()
+    assert page.query_params == {"show": "upload"}
+    page = opened(show="upload", kept=kept.key)
+    assert "is not here any more, or is not shared with you" in page.warning[0].value
+
+
+def test_a_colleagues_sequence_is_seen_once_it_is_shared_and_told_by_their_name(lab, monkeypatch):
+    anna, bob = (add_user(acting_user(), name.lower(), name) for name in ("Anna", "Bob"))
+    kept = uploads.keep(anna, b">mine\nACGGTTCAGTCA\n", "annas.fa")
+    monkeypatch.setattr("dashboard.person.local_user", lambda: bob)
+    page = opened(show="upload", kept=kept.key)
+    assert "is not here any more, or is not shared with you" in page.warning[0].value
+    assert "annas.fa" not in words(page)
+    entry = lab_uploads.upload(anna, kept.key)
+    lab_uploads.share_upload(anna, entry.id, True)
+    page = opened(show="upload", kept=kept.key)
+    (listed,) = page.dataframe[-1].value.to_dict("records")
+    assert (listed["Sequence"], listed["Whose"]) == ("annas.fa", "Anna, shared")
+    assert "This sequence is Anna's\\: only they or an admin may change it" in words(page)
+    assert not [button for button in page.button if button.key in ("data_kept_share", "data_kept_delete")]
+
+
+def test_the_list_of_sets_says_whose_each_is(lab, tmp_path, monkeypatch):
+    made(tmp_path)
+    index.add_dataset(acting_user(), settings().datasets / SET, shared=True)
+    anna = add_user(acting_user(), "anna", "Anna")
+    row = opened().dataframe[0].value.set_index("Set").loc[SET]
+    assert row["Whose"] == "yours, shared"
+    monkeypatch.setattr("dashboard.person.local_user", lambda: anna)
+    page = opened()
+    assert page.dataframe[0].value.set_index("Set").loc[SET]["Whose"] == "local user, shared"
+    assert "None of the sets is yours yet" in page.info[0].value
 
 
 # The pictures and their words

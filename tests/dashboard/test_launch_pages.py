@@ -148,7 +148,7 @@ class TestPreTrain:
     def test_an_own_sequence_can_be_learnt_from(self, bare):
         from dashboard import uploads
 
-        kept = uploads.keep(b">mine\n" + b"ACGGTTCAGTCA" * 2000 + b"\n", "mine.fa")
+        kept = uploads.keep(local_user(), b">mine\n" + b"ACGGTTCAGTCA" * 2000 + b"\n", "mine.fa")
         page = opened("pre-train", genomes=kept.key)
         (job,) = launched(page)
         assert job.config["genomes"] == [str(kept.path)]
