@@ -6,6 +6,7 @@ reverse complement, each in its own reading order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from dnalm.model.config import AlignedHeadConfig, EncoderConfig, HeadConfig, PoolHeadConfig, WideHeadConfig
 from dnalm.model.doors import kmer_probabilities
 from dnalm.model.dropout import Dropout
+
+_ROWS = 32
 
 
 class Encoding(NamedTuple):
@@ -27,6 +30,13 @@ class Encoding(NamedTuple):
     """Number of tokens of each sequence, shape `(batch,)`."""
     bases: Tensor
     """Base probabilities, shape `(batch, length, 4)`; zeros behind a shorter sequence's end."""
+
+    def pieces(self) -> Iterator[Encoding]:
+        """The batch a few sequences at a time on a CPU, where wide features of more overflow its caches; else whole."""
+        count = len(self.states)
+        rows = _ROWS if self.states.device.type == "cpu" else count
+        for first in range(0, max(count, 1), max(rows, 1)):
+            yield Encoding(*(part if part is None else part[first : first + rows] for part in self))
 
 
 def pools(states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -159,13 +169,13 @@ class WideHead(nn.Module):
         half = self.config.half_word
         kmers = kmer_probabilities(bases, half, 1)
         # A word is two k-mers side by side: the sum over places of their products is one matrix product.
-        return (kmers[:, :-half].transpose(1, 2) @ kmers[:, half:]).flatten(1).clamp_max(1)
+        return (kmers[:, :-half].transpose(1, 2) @ kmers[:, half:]).flatten(1).clamp_max_(1)
 
     def _windowed(self, bases: Tensor, k: int) -> Tensor:
         """Whether each k-mer starts in each window (of probabilities: how often, at most once)."""
         kmers = kmer_probabilities(bases, k, 1)
         half = self.config.window // 2
-        found = [kmers[:, max(0, at - half) : at + half + 1].sum(1).clamp_max(1) for at in self._centres(k)]
+        found = [kmers[:, max(0, at - half) : at + half + 1].sum(1).clamp_max_(1) for at in self._centres(k)]
         return torch.cat(found, 1)
 
     def features(self, x: Encoding) -> Tensor:
@@ -174,7 +184,7 @@ class WideHead(nn.Module):
 
     def forward(self, x: Encoding) -> Tensor:
         """Logits, shape `(batch, classes)`."""
-        return self.linear(self.features(x))
+        return torch.cat([self.linear(self.features(some)) for some in x.pieces()])
 
 
 def make_head(config: HeadConfig, encoder: EncoderConfig, *, both_strands: bool, classes: int) -> nn.Module:

@@ -182,7 +182,7 @@ def _read_blocks(member: Member, sequences: Sequence[Codes], progress: Progress 
     dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in SPARSE}
     sparse: dict[str, list[csr_array]] = {name: [] for name in head.sizes if name in SPARSE}
     done = 0
-    for encoding in _encodings(member, sequences):
+    for encoding in (some for batch in _encodings(member, sequences) for some in batch.pieces()):
         for name, values in head.blocks(encoding).items():
             if name in sparse:
                 sparse[name].append(csr_array(values.float().cpu().numpy()))
