@@ -97,6 +97,7 @@ class WideHeadConfig(Checked):
     half_word: int = Field(0, ge=0, le=5, description="half the bases of a word looked for anywhere; 0 looks for none")
     window_kmers: tuple[int, ...] = Field((3, 4, 5), description="k-mers looked for within overlapping windows")
     window: int = Field(9, ge=1, description="positions in such a window")
+    place_kmers: tuple[int, ...] = Field((), description="k-mers looked for at each position")
     window_step: int = Field(5, ge=1, description="positions from one window's centre to the next's")
 
 

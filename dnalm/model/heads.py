@@ -111,7 +111,8 @@ class WideHead(nn.Module):
     - `words`: whether a word, longer than those, stands anywhere: what related sequences share and others do not;
     - `windows`: whether a k-mer starts within each of overlapping windows, so that a motif may shift by a few bases
       (one length only);
-    - `bases`: the bases in place (one length only).
+    - `bases`: the bases in place (one length only);
+    - `places`: k-mers in place (one length only).
     """
 
     def __init__(self, config: WideHeadConfig, encoder: EncoderConfig, strands: int, classes: int) -> None:
@@ -134,6 +135,7 @@ class WideHead(nn.Module):
         if length is not None:
             sizes["windows"] = sum(len(self._centres(k)) * 4**k for k in config.window_kmers)
             sizes["bases"] = 4 * length
+            sizes["places"] = sum(max(0, length - k + 1) * 4**k for k in config.place_kmers)
         return {name: size for name, size in sizes.items() if size}
 
     def _centres(self, k: int) -> range:
@@ -156,6 +158,9 @@ class WideHead(nn.Module):
             found["windows"] = torch.cat([self._windowed(x.bases, k) for k in self.config.window_kmers], 1)
         if "bases" in self.sizes:
             found["bases"] = x.bases.flatten(1)
+        if "places" in self.sizes:
+            kmers = [kmer_probabilities(x.bases, k, 1).flatten(1) for k in self.config.place_kmers]
+            found["places"] = torch.cat(kmers, 1)
         return found
 
     @staticmethod

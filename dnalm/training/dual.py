@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-OF_THE_LANGUAGE_MODEL = frozenset({"states", "pools"})
-MODEL_SHARES = (3.0, 1.0, 0.3, 0.1)
-"""Factors tried on the language model's blocks: how much it has to say differs from task to task."""
-WORD_SHARES = (0.0, 0.3, 1.0, 3.0)
-"""Factors tried on the block of words: long ones tell of kinship, which pays where relatives are to be called."""
-PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+GROUPS = {"states": "model", "pools": "model", "words": "words", "places": "places"}
+"""Blocks that have a share of their own, or together; what the others have is one."""
+SHARES = {"model": (3.0, 1.0, 0.3, 0.1), "words": (0.0, 0.3, 1.0, 3.0), "places": (0.0, 0.3, 1.0, 3.0)}
+"""Factors tried on a group's blocks, since how much each has to say differs from task to task: the language model's;
+long words, which tell of kinship; and k-mers in place, which tell of signals that never shift."""
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """Ridge penalties tried, from the strongest."""
+_BEGIN = {"penalty": 0.1, "model": 1.0, "words": 0.0, "places": 0.0}
 MOST_SEARCHED = 4000
 """The time of a fit grows with the cube of the sequences: of more, the search takes so many, drawn at random."""
 Progress = Callable[[str, int, int], None]
@@ -30,17 +31,13 @@ _NEWTON_STEPS = 25
 _CONVERGED = 1e-2
 
 
-class Shares(NamedTuple):
-    """Factors on the weights of blocks, against those of the rest."""
+Shares = Mapping[str, float]
+"""The factor on each group of blocks, by its name."""
 
-    model: float
-    """On the language model's: its states and pools."""
-    words: float
-    """On the words."""
 
-    def of(self, block: str) -> float:
-        """The factor on a block."""
-        return self.model if block in OF_THE_LANGUAGE_MODEL else self.words if block == "words" else 1.0
+def share_of(block: str, shares: Shares) -> float:
+    """The factor on a block, against those without a group."""
+    return shares[GROUPS[block]] if block in GROUPS else 1.0
 
 
 class Features(Protocol):
@@ -53,29 +50,31 @@ class Features(Protocol):
 
 @dataclass(frozen=True)
 class Kernels:
-    """Inner products of the sequences, each `(n, n)`: of blocks that share a factor, and of the rest with the bias."""
+    """Inner products of the sequences, each `(n, n)`: of each group of blocks, and of the rest with the bias."""
 
-    model: Tensor
-    words: Tensor | None
+    groups: Mapping[str, Tensor]
     rest: Tensor
 
     @classmethod
     def of(cls, blocks: Mapping[str, Features]) -> Kernels:
         """Multiply out the blocks."""
-        model = sum(block.products() for name, block in blocks.items() if name in OF_THE_LANGUAGE_MODEL)
-        words = blocks["words"].products() if "words" in blocks else None
-        rest = sum(block.products() for name, block in blocks.items() if name not in {*OF_THE_LANGUAGE_MODEL, "words"})
-        return cls(model, words, rest + 1.0)
+        groups: dict[str, Tensor] = {}
+        for name, block in blocks.items():
+            group = GROUPS.get(name, "rest")
+            groups[group] = groups[group].add_(block.products()) if group in groups else block.products()
+        rest = groups.pop("rest", torch.tensor(0.0)) + 1.0
+        return cls(groups, rest)
 
     def take(self, rows: Tensor) -> Kernels:
         """Those of some of the sequences."""
-        words = None if self.words is None else self.words[rows][:, rows]
-        return Kernels(self.model[rows][:, rows], words, self.rest[rows][:, rows])
+        return Kernels({name: one[rows][:, rows] for name, one in self.groups.items()}, self.rest[rows][:, rows])
 
     def at(self, shares: Shares) -> Tensor:
         """Inner products over all blocks, each with its share."""
-        found = torch.add(self.rest, self.model, alpha=shares.model)
-        return found if self.words is None else found.add_(self.words, alpha=shares.words)
+        found = self.rest.clone()
+        for name, one in self.groups.items():
+            found.add_(one, alpha=shares[name])
+        return found
 
 
 def solve(
@@ -162,16 +161,15 @@ def choose(
 ) -> tuple[Shares, float, Tensor]:
     """The shares and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
 
-    The loss has one valley over the grid: the search goes from the middle to a better neighbour until there is none.
+    The loss has one valley over the grid: the search goes down along one axis after another until none leads lower.
     """
     count = len(problem.truth)
     searched = problem
     if count > MOST_SEARCHED:
         searched = problem.take(torch.from_numpy(np.sort(generator.permutation(count)[:MOST_SEARCHED])))
-    words = (0.0,) if problem.kernels.words is None else WORD_SHARES
-    grid = (PENALTIES, MODEL_SHARES, words)
-    steps = [tuple(way if axis == one else 0 for axis in range(3)) for one in range(3) for way in (1, -1)]
+    axes = {"penalty": PENALTIES, **{name: SHARES[name] for name in problem.kernels.groups}}
     solved: dict[int, Tensor] = {}
+    tried: dict[tuple[int, ...], tuple[float, Tensor]] = {}
     fits, usual = 0, len(problem.fold.unique()) * _USUAL_PLACES
 
     def tell() -> None:
@@ -181,25 +179,24 @@ def choose(
             progress("fits", fits, max(fits, usual) + 1)
 
     def values(place: tuple[int, ...]) -> tuple[Shares, float]:
-        penalty, *shares = (axis[at] for axis, at in zip(grid, place, strict=True))
-        return Shares(*shares), penalty
+        found = {name: axis[at] for (name, axis), at in zip(axes.items(), place, strict=True)}
+        return found, found.pop("penalty")
 
-    def tried_at(place: tuple[int, ...]) -> tuple[float, Tensor]:
-        logits = searched.unseen(*values(place), solved, tell)
-        return float(torch.nn.functional.cross_entropy(logits, searched.truth)), logits
+    def loss(place: tuple[int, ...]) -> float:
+        if not all(0 <= at < len(axis) for at, axis in zip(place, axes.values(), strict=True)):
+            return np.inf
+        if place not in tried:
+            logits = searched.unseen(*values(place), solved, tell)
+            tried[place] = float(torch.nn.functional.cross_entropy(logits, searched.truth)), logits
+        return tried[place][0]
 
-    here, moved = (PENALTIES.index(0.1), MODEL_SHARES.index(1.0), words.index(min(0.3, words[-1]))), True
-    tried = {here: tried_at(here)}
-    while moved:
-        moved = False
-        for step in steps:
-            place = tuple(at + by for at, by in zip(here, step, strict=True))
-            if place in tried or not all(0 <= at < len(axis) for at, axis in zip(place, grid, strict=True)):
-                continue
-            tried[place] = tried_at(place)
-            if tried[place][0] < tried[here][0]:
-                here, moved = place, True
-                break
+    here, before = tuple(axis.index(_BEGIN[name]) for name, axis in axes.items()), None
+    while here != before:
+        before = here
+        for number in range(len(axes)):
+            for way in (1, -1):
+                while loss(there := (*here[:number], here[number] + way, *here[number + 1 :])) < loss(here):
+                    here = there
     shares, penalty = values(here)
     logits = tried[here][1] if searched is problem else problem.unseen(shares, penalty, {}, tell)
     return shares, penalty, logits

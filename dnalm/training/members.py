@@ -33,7 +33,7 @@ from dnalm.training.seeding import seeded
 from dnalm.training.unfreezing import log_loss, member_logits, unfreezing_stages
 from dnalm.training.wide import fit_wide
 
-WIDE = WideHeadConfig(half_word=4, window=5, window_step=2)
+WIDE = WideHeadConfig(half_word=4, window=5, window_step=2, place_kmers=(2, 3))
 """The `wide` head's features, chosen by the inner folds' loss on the two 81 bp sets."""
 
 
@@ -141,7 +141,7 @@ class MemberTraining:
             class_weights=self.config.class_weights,
             progress=_telling(self.run, self.progress),
         )
-        shares = f"language model counted {fit.shares.model} times, words {fit.shares.words} times"
+        shares = ", ".join(f"{name} counted {share} times" for name, share in fit.shares.items())
         self.run.log(f"wide head: ridge penalty {fit.penalty}, {shares}, {len(fit.rows)} sequences read")
 
 

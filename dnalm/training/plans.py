@@ -259,8 +259,8 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
         phase="train",
         parameters=sum(counts),
         activations=memory.activations(encoder, strands * in_batch * encoder.tokenizer.count(sizes.longest)),
-        # The fit of the wide head holds its features, and their inner products five times over while it solves.
-        text=text + round(wide * features * 4 * 1.3 + 5 * wide**2 * 4),
+        # The fit of the wide head holds its features, and their inner products six times over while it solves.
+        text=text + round(wide * features * 4 * 1.3 + 6 * wide**2 * 4),
         disk=memory.disk(sum(counts), watched=True),
         work=Workload(
             member=work,

@@ -19,14 +19,14 @@ from dnalm.alphabet import Codes
 from dnalm.model.classifier import Member
 from dnalm.model.heads import Encoding, WideHead
 from dnalm.model.predict import pad
-from dnalm.training.dual import Kernels, Problem, Progress, Shares, choose, solve
+from dnalm.training.dual import Kernels, Problem, Progress, Shares, choose, share_of, solve
 
-BLOCK_WEIGHTS = {"states": 1.0, "pools": 0.05, "kmers": 0.01, "words": 1.0, "windows": 1.0, "bases": 0.1}
+BLOCK_WEIGHTS = {"states": 1.0, "pools": 0.05, "kmers": 0.01, "words": 1.0, "windows": 1.0, "places": 1.0, "bases": 0.1}
 """Prior variance of each block's part of the logit. Chosen on the training folds of the two 81 bp sets."""
 MOST_SEQUENCES = 8000
 """The fit's memory grows with the square of the sequences: of more, so many are drawn at random."""
 _BATCH = 256
-SPARSE = frozenset({"words", "windows"})
+SPARSE = frozenset({"words", "windows", "places"})
 """Blocks in which one feature in a hundred is not zero."""
 
 
@@ -36,7 +36,7 @@ class WideFit:
 
     Attributes:
         penalty: of the ridge.
-        shares: factors on blocks.
+        shares: factors on groups of blocks, by the group's name (`dnalm.training.dual.SHARES`).
         logits: of the training sequences, each from a fit that had not seen its fold; shape `(n, classes)`.
         rows: which of the training sequences were read, all unless there are very many.
     """
@@ -89,7 +89,7 @@ def fit_wide(
     problem = Problem(kernels, truth, torch.from_numpy(folds[rows]), weights, classes)
     shares, penalty, logits = choose(problem, generator, progress)
     duals = solve(kernels.at(shares), truth, weights, classes, penalty)
-    _write_back(head, {name: block.times(shares.of(name)) for name, block in blocks.items()}, duals)
+    _write_back(head, {name: block.times(share_of(name, shares)) for name, block in blocks.items()}, duals)
     if progress:
         progress("fits", 1, 1)
     return WideFit(penalty, shares, logits.numpy(), rows)

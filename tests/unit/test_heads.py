@@ -17,7 +17,7 @@ LENGTH = 31
 HEADS = {
     "pool": PoolHeadConfig(width=7),
     "aligned": aligned(LENGTH),
-    "wide": WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,)),
+    "wide": WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,), place_kmers=(2,)),
     "wide, any length": WideHeadConfig(components=4, kmer=3, half_word=2),
 }
 ANY_LENGTH = ["pool", "wide, any length"]
@@ -45,6 +45,12 @@ def test_kmer_shares_by_hand():
     # ACAC and one base of padding: two A and two C of four; AC, CA, AC of three, in the order AA AC AG AT CA ...
     expected = [0.5, 0.5, 0, 0] + [0, 2 / 3, 0, 0, 1 / 3] + [0] * 11
     assert blocks("ACACN", kmer=2)["kmers"][0].tolist() == pytest.approx(expected)
+
+
+def test_kmers_in_place_by_hand():
+    found = blocks("ACNGT", length=5, window_kmers=(), place_kmers=(2,))["places"][0].view(4, 16)
+    kmers = [a + b for a in "ACGT" for b in "ACGT"]
+    assert [(int(place), kmers[kmer]) for place, kmer in found.nonzero()] == [(0, "AC"), (3, "GT")]
 
 
 def test_words_by_hand():

@@ -12,7 +12,7 @@ from dnalm.alphabet import encode
 from dnalm.model.classifier import Member
 from dnalm.model.config import MemberConfig, WideHeadConfig
 from dnalm.training import dual, wide
-from dnalm.training.dual import MODEL_SHARES, PENALTIES, WORD_SHARES, newton
+from dnalm.training.dual import PENALTIES, SHARES, newton
 from dnalm.training.seeding import seeded
 from dnalm.training.unfreezing import member_logits
 from dnalm.training.wide import fit_wide
@@ -54,7 +54,9 @@ def test_newton_agrees_with_scikit_learn(penalty, weighted):
     np.testing.assert_allclose(dual.numpy() @ features, other.coef_[0], atol=1e-3)
 
 
-@pytest.mark.parametrize("head", [CONFIG, WideHeadConfig(kmer=3), CONFIG.model_copy(update={"half_word": 2})])
+@pytest.mark.parametrize(
+    "head", [CONFIG, WideHeadConfig(kmer=3), CONFIG.model_copy(update={"half_word": 2, "place_kmers": (2,)})]
+)
 def test_the_linear_layer_says_what_the_fit_says(head, monkeypatch):
     """The layer that is written back, read through the model, gives the logits of the fit in the dual."""
     one, (sequences, targets) = member(head), promoters()
@@ -74,7 +76,7 @@ def test_a_planted_box_is_found():
     one, (sequences, targets) = member(), promoters()
     result = fit(one, sequences, targets)
     assert result.penalty in PENALTIES
-    assert result.shares.model in MODEL_SHARES
+    assert result.shares["model"] in SHARES["model"]
     assert (result.logits.argmax(1) == targets).mean() > 0.85  # out of fold
     fresh, truth = promoters(seed=1)
     assert (member_logits(one, fresh).argmax(1) == truth).mean() > 0.85
@@ -98,9 +100,22 @@ def test_words_tell_of_kin_and_folds_that_keep_kin_together_see_that_this_is_all
     result = fit_wide(one, sequences, targets, folds, np.random.default_rng(0))
     right = (result.logits.argmax(1) == targets).mean()
     assert right > 0.9 if folds_apart else right < 0.65
-    assert result.shares.words in WORD_SHARES
+    assert result.shares["words"] in SHARES["words"]
     if folds_apart:
-        assert result.shares.words >= 1
+        assert result.shares["words"] >= 1
+
+
+def test_a_signal_in_one_place_makes_places_count():
+    """CATG at base 11 or two bases on: a window of five places cannot tell the two, k-mers in place do."""
+    sequences = [random_codes(LENGTH, seed=number) for number in range(60)]
+    targets = np.arange(60) % 2
+    for codes, target in zip(sequences, targets, strict=True):
+        at = 11 + 2 * target
+        codes[at : at + 4] = encode("CATG")
+    one = member(CONFIG.model_copy(update={"place_kmers": (2, 3), "window": 9, "window_step": 9}))
+    result = fit(one, sequences, targets)
+    assert result.shares["places"] > 0
+    assert (result.logits.argmax(1) == targets).mean() > 0.9
 
 
 def test_several_classes():
