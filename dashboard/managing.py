@@ -37,7 +37,9 @@ def whose(user: User, entry: Indexed) -> str:
     return "yours" if entry.owner == user.id else f"{entry.owner_name}'s"
 
 
-def show(user: User, entry: Indexed, verbs: Verbs, *, key: str, what: str, question: str) -> None:
+def show(
+    user: User, entry: Indexed, verbs: Verbs, *, key: str, what: str, question: str, label: str = "What it holds"
+) -> None:
     """Draw it; whoever may not change the thing is told whose it is.
 
     Args:
@@ -47,6 +49,7 @@ def show(user: User, entry: Indexed, verbs: Verbs, *, key: str, what: str, quest
         key: what the widgets' names begin with.
         what: which kind of thing it is, as `set`.
         question: asked before it is deleted.
+        label: of the field for the description.
     """
     if not user.is_admin and entry.owner != user.id:
         st.caption(plain(f"This {what} is {whose(user, entry)}: only they or an admin may change it."))
@@ -57,7 +60,7 @@ def show(user: User, entry: Indexed, verbs: Verbs, *, key: str, what: str, quest
     if describe is not None:
         with st.form(f"{key}_change"):
             text = st.text_input(
-                "What it holds",
+                label,
                 value=entry.description,
                 key=f"{key}_description_{entry.id}",
                 help=f"One line, for the list of {what}s.",

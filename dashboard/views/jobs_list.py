@@ -11,6 +11,7 @@ from dashboard.charts.curves import MOST_RUNS
 from dashboard.links import link
 from dashboard.queue_reading import reader as queue_reader
 from dashboard.saying import plain, say_what_was_done
+from dashboard.views import jobs_runs
 from dashboard.views import jobs_words as words
 from dashboard.views.jobs_queue import refresh_every, show_queue
 from dnalm.lab import jobs
@@ -42,6 +43,8 @@ def show(user: User) -> None:
     st.fragment(_live, run_every=every)(user, seen)
     if found:
         _all_jobs(user, found)
+    jobs_runs.show(user)
+    if found:
         _room(user)
 
 

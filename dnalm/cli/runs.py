@@ -1,4 +1,4 @@
-"""`dnalm runs`: the run folders there are, what one says, and going on with one."""
+"""`dnalm runs`: the run folders there are, what one says, going on with one; who sees it, and whether it stays."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from dnalm.cli.frame import Json, examples, say
-from dnalm.cli.output import figure_text, print_json, print_table
+from dnalm.cli.output import figure_text, print_json, print_table, tell_described, tell_shared
 from dnalm.cli.running import run as run_it
 
 app = typer.Typer(
-    help="List, show and resume runs.",
+    help="List, show, resume, describe, share and delete runs.",
     no_args_is_help=True,
     epilog=examples("dnalm runs list", "dnalm runs show pretrain-20260301-101500"),
 )
@@ -65,6 +65,50 @@ def show(run: Run, as_json: Json = False) -> None:
 def resume(run: Run, as_json: Json = False) -> None:
     """Go on with a run from its last checkpoint; the same as `dnalm run`."""
     run_it(run, as_json)
+
+
+Own = Annotated[str, typer.Argument(help="A run of this installation, by its whole name.", metavar="RUN")]
+
+
+@app.command("describe", epilog=examples('dnalm runs describe RUN "Half the data, to compare"'))
+def describe(
+    run: Own,
+    description: Annotated[str, typer.Argument(help="One line; an empty one takes back what was written.")],
+    as_json: Json = False,
+) -> None:
+    """Say in a line what a run is. Where a job made it, this is the job's name."""
+    from dnalm.lab.people import local_user
+    from dnalm.lab.runs import describe_run
+
+    found = describe_run(local_user(), run, description)
+    tell_described("run", found.name, found.description, as_json)
+
+
+@app.command("share", epilog=examples("dnalm runs share RUN", "dnalm runs share RUN --off"))
+def share(
+    run: Own,
+    off: Annotated[bool, typer.Option("--off", help="Only its owner and admins see it again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the whole lab see a run. Where a job made it, the job is shared."""
+    from dnalm.lab.people import local_user
+    from dnalm.lab.runs import share_run
+
+    found = share_run(local_user(), run, not off)
+    tell_shared("run", found.name, found.shared, as_json)
+
+
+@app.command("delete", epilog=examples("dnalm runs delete RUN"))
+def delete(run: Own, as_json: Json = False) -> None:
+    """Delete a run folder, and the job that made it if one did; the models that came of it stay."""
+    from dnalm.lab.people import local_user
+    from dnalm.lab.runs import delete_run
+
+    delete_run(local_user(), run)
+    if as_json:
+        print_json({"deleted": run})
+    else:
+        say(f"deleted {run}")
 
 
 def _steps(progress: dict[str, Any]) -> str:

@@ -19,11 +19,12 @@ from dnalm.errors import DnalmError, InputError
 from dnalm.lab import audit, notes, rows, upload_store
 from dnalm.lab.database import Database, database
 from dnalm.lab.in_use import refuse_children, refuse_jobs
-from dnalm.lab.indexed import IndexedModel, IndexedRun, model_facts
+from dnalm.lab.indexed import IndexedModel, model_facts
 from dnalm.lab.job import Job
 from dnalm.lab.lineage import Lineage, draw_lineage
 from dnalm.lab.people import User
 from dnalm.lab.rows import DATASETS, MODELS, RUNS, may_see, refresh
+from dnalm.lab.runs import runs
 from dnalm.lab.schema import ModelRow
 from dnalm.lab.sets import (
     add_dataset,
@@ -320,15 +321,6 @@ def export_model(user: User, model_id: str, target: Path, *, db: Database | None
         InputError: there is no such model, or the target's folder is missing.
     """
     return export_bundle(model(user, model_id, db=db).folder, target)
-
-
-def runs(user: User, *, db: Database | None = None) -> list[IndexedRun]:
-    """The runs that this person may see, the newest first: a job's run is whose the job is, and shared as it is."""
-    db = db or database()
-    look = refresh(RUNS, db)
-    with db.reading() as session:
-        found = rows.runs_of(session, user, look.present)
-    return sorted(found, key=lambda run: run.created, reverse=True)
 
 
 def _change(

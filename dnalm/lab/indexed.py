@@ -229,7 +229,7 @@ def run_facts(folder: Path) -> Facts:
         created = _changed(folder / RUN_CONFIG)
     created = created.replace(tzinfo=UTC) if created.tzinfo is None else created
     extra = {"stamp": run_stamp(folder), "phase": str(document["config"].get("phase", ""))}
-    return Facts(folder.name, described(folder, str(document["config"].get("name") or "")), created, extra)
+    return Facts(folder.name, described(folder, "") or str(document["config"].get("name") or ""), created, extra)
 
 
 def _changed(path: Path) -> datetime:

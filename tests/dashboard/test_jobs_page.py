@@ -11,12 +11,13 @@ import pytest
 import streamlit as st
 import streamlit.testing.v1.local_script_runner as local_script_runner
 from streamlit.testing.v1 import AppTest
+from toy_family import finished_run
 from toy_jobs import FULL, ToyJobs, finish_run, write_progress
 from toy_models import language_model_bundle, toy_dataset
 
 from dashboard import engine, person, queue_reading, run_reading
 from dashboard.views import jobs_one
-from dnalm.lab import jobs, queue
+from dnalm.lab import index, jobs, queue, runs
 from dnalm.lab.backends import BackendAwayError
 from dnalm.lab.database import database
 from dnalm.lab.jobs import JobState
@@ -482,3 +483,40 @@ def test_a_slow_slurm_holds_no_page_up(lab, slurm, monkeypatch):
 def test_nobody_is_asked_of_a_job_of_this_machine(lab, monkeypatch):
     asked = engine.Engine(lambda name: pytest.fail("asked"))
     assert asked.standing(lab.running("mine")) == ""
+
+
+# Runs that no job made
+
+
+def test_a_run_made_at_the_shell_is_described_shared_and_deleted_after_being_asked(home, monkeypatch):
+    folder = finished_run(home, "pretrain-1", name="shell-lm")
+    page = opened()
+    assert "Runs made at the shell" in [one.value for one in page.header]
+    (listed,) = page.dataframe[-1].value.to_dict("records")
+    told = ("pretrain-1", "succeeded", "Pre-training", "yours", "shell-lm")
+    assert (listed["Run"], listed["State"], listed["Kind"], listed["Whose"], listed["What it is"]) == told
+    page = opened(run="pretrain-1")
+    entry = runs.run(local_user(), "pretrain-1")
+    page.text_input(key=f"jobs_run_description_{entry.id}").set_value("Half the data")
+    next(button for button in page.button if button.label == "Save").click().run()
+    assert page.success[0].value == "Saved."
+    page.button(key="jobs_run_share").click().run()
+    found = runs.run(local_user(), "pretrain-1")
+    assert (found.description, found.shared) == ("Half the data", True)
+    page.button(key="jobs_run_delete").click().run()
+    assert "The models that came of it stay" in page.warning[-1].value
+    page.button(key="jobs_run_delete_yes").click().run()
+    assert page.success[0].value == "pretrain-1 was deleted."
+    assert not folder.exists()
+    assert [one.name for one in index.models(local_user()) if not one.shipped] == ["shell-lm"]
+    assert "Runs made at the shell" not in [one.value for one in page.header]
+    assert "which is not here" in opened(run="pretrain-1").warning[-1].value
+
+
+def test_a_colleagues_private_run_is_not_there(home, monkeypatch):
+    finished_run(home, "pretrain-1")
+    anna = add_user(local_user(), "anna", "Anna")
+    monkeypatch.setattr(person, "local_user", lambda: anna)
+    page = opened(run="pretrain-1")
+    assert "which is not here" in page.warning[-1].value
+    assert "Runs made at the shell" not in [one.value for one in page.header]
