@@ -41,14 +41,16 @@ def fit(one: Member, sequences, targets, **choices):
     return fit_wide(one, sequences, targets, folds, np.random.default_rng(0), **choices)
 
 
-@pytest.mark.parametrize("penalty", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("start", [None, "far"])
+@pytest.mark.parametrize("penalty", [0.003, 0.1, 1.0, 10.0])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_newton_agrees_with_scikit_learn(penalty, weighted):
+def test_newton_agrees_with_scikit_learn_wherever_it_starts(penalty, weighted, start):
     rng = np.random.default_rng(1)
     features = rng.normal(size=(60, 8))
     truth = (features[:, 0] + rng.normal(size=60) > 0).astype(int)
     weights = rng.uniform(0.5, 2, 60) if weighted else np.ones(60)
-    dual = newton(*map(torch.from_numpy, (features @ features.T, truth.astype(float), weights)), penalty)
+    far = None if start is None else torch.from_numpy(rng.normal(size=60))
+    dual = newton(*map(torch.from_numpy, (features @ features.T, truth.astype(float), weights)), penalty, far)
     other = LogisticRegression(C=1 / penalty, fit_intercept=False, tol=1e-10, max_iter=1000)
     other.fit(features, truth, sample_weight=weights)
     np.testing.assert_allclose(dual.numpy() @ features, other.coef_[0], atol=1e-3)
