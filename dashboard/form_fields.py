@@ -49,14 +49,20 @@ class Leaf:
         return f"{name} ({unit})" if unit and unit not in name.lower() else name
 
     @property
+    def bounds(self) -> str:
+        """What it may be, in words: `more than 0, to 1`; empty where anything goes."""
+        open_low = any(getattr(rule, "gt", None) is not None for rule in self.info.metadata)
+        open_high = any(getattr(rule, "lt", None) is not None for rule in self.info.metadata)
+        low = "" if self.low is None else f"{'more than' if open_low else 'from'} {self.low:g}"
+        high = "" if self.high is None else f"{'less than' if open_high else 'to'} {self.high:g}"
+        return (", " if open_low or open_high else " ").join(part for part in (low, high) if part)
+
+    @property
     def help(self) -> str:
         """What it does, its bounds, and how the command line calls it."""
         text = self.info.description or ""
         parts = [f"{text[:1].upper()}{text[1:]}."] if text else []
-        if self.low is not None or self.high is not None:
-            low = "" if self.low is None else f"from {self.low:g}"
-            high = "" if self.high is None else f"to {self.high:g}"
-            bounds = " ".join(part for part in (low, high) if part)
+        if bounds := self.bounds:
             parts.append(f"{bounds[:1].upper()}{bounds[1:]}.")
         return " ".join([*parts, f"At the shell: `--set {self.path}=…`"])
 

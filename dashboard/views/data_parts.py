@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,13 +45,33 @@ def chosen(parameter: str, options: Sequence[str], default: str) -> str:
     return value if value in options else default
 
 
-def number(parameter: str, default: float, low: float, high: float) -> float:
-    """The number that the address says, if it lies within; else the default."""
-    try:
-        value = float(st.query_params.get(parameter, default))
-    except ValueError:
+def number(parameter: str, name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
+    """The number that was typed, or that the address says, if it lies within; else the default, which is said.
+
+    Args:
+        parameter: its name in the address.
+        name: its name on the page.
+        default: what it is where nothing is said.
+        low: the least that it may be.
+        high: the largest.
+        whole: whether it has no part behind the point.
+    """
+    said = st.query_params.get(parameter)
+    if said is None:
         return default
-    return value if low <= value <= high else default
+    try:
+        value = float(said)
+    except ValueError:
+        value = math.nan
+    if low <= value <= high and not (whole and value % 1):
+        return value
+    kind = "whole number" if whole else "number"
+    st.warning(
+        f"{name} cannot be {plain(said[:40])}: a {kind} from {low:,.0f} to {high:,.0f} is wanted; "
+        f"{default:,.0f} is taken.",
+        icon=":material/warning:",
+    )
+    return default
 
 
 def go_to(**query: str) -> None:

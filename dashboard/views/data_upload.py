@@ -20,6 +20,7 @@ from dnalm.sequences.table import TableColumns
 
 KIND_NAMES = {"table": "a table", "fasta": "FASTA", "genbank": "GenBank"}
 FOUND = "found by itself"
+LARGEST_SEED = 10**6
 DEPENDING = ("sequence", "label", "id", "positive", "first", "second", "name")
 
 
@@ -242,13 +243,16 @@ def _form(user: User, kept: Sequence[LabelledUpload], shown: Preview, options: l
             **data_parts.bound("split", split, default="grouped"),
         )
     with st.expander("Advanced: sizes of the parts, seed", icon=":material/tune:"):
-        valid = data_parts.number("valid", 10, 1, 40)
-        test = data_parts.number("test", 15, 1, 60)
-        seed = int(data_parts.number("seed", 0, 0, 10**6))
+        valid = data_parts.number("valid", "The part for validation (%)", 10, 1, 40)
+        test = data_parts.number("test", "The part for the test (%)", 15, 1, 60)
+        seed = int(data_parts.number("seed", "The seed", 0, 0, LARGEST_SEED, whole=True))
         st.slider("For validation (%)", 1.0, 40.0, step=1.0, **data_parts.bound("valid", valid, default="10.0"))
         st.slider("For the test (%)", 1.0, 60.0, step=1.0, **data_parts.bound("test", test, default="15.0"))
+        # Without bounds: beyond them the browser would show what was typed and send what was there before.
         st.number_input(
-            "Seed: the same one gives the same split", 0, 10**6, **data_parts.bound("seed", seed, default="0")
+            f"Seed (0 to {LARGEST_SEED:,}): the same one gives the same split",
+            step=1,
+            **data_parts.bound("seed", seed, default="0"),
         )
     words = [*options, f"--split={split}", f"--seed={seed}", f"--valid={valid / 100:g}", f"--test={test / 100:g}"]
     words += ["--drop-unusable", *(["--drop-copies"] if drop_copies else [])]

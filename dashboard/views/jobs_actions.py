@@ -114,7 +114,8 @@ def _prioritise(user: User, job: Job) -> None:
     with st.popover("Priority", icon=":material/low_priority:"):
         bounds = jobs.PRIORITIES
         lowest, highest = bounds[0], bounds[-1]
-        value = st.number_input("Priority", lowest, highest, job.priority, key="job_priority")
+        # Without bounds: beyond them the browser would show what was typed and send what was there before.
+        value = st.number_input(f"Priority ({lowest} to {highest})", value=job.priority, step=1, key="job_priority")
         st.caption("Jobs of a higher priority begin first; 0 unless someone says otherwise.")
         if st.button("Set it", key="job_prioritise"):
             _do(lambda: jobs.prioritise(user, job.id, int(value)), "Priority set.")

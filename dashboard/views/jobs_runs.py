@@ -88,4 +88,5 @@ def _one(user: User, run: IndexedRun) -> None:
     )
     question = f"Delete {run.name} with its log, curves and checkpoint? The models that came of it stay."
     managing.show(user, run, verbs, key="jobs_run", what="run", question=question, label="What it is")
-    st.code(f"dnalm runs show {run.name}\ndnalm runs resume {run.name}", language="bash")
+    resume = "" if _state(run) == "succeeded" else f"\ndnalm runs resume {run.name}"
+    st.code(f"dnalm runs show {run.name}{resume}", language="bash")

@@ -110,7 +110,8 @@ def test_units_and_bounds_stand_at_the_input():
     warmup = app.number_input(key="f:optimizer.warmup")
     # No bounds: beyond them a browser shows what was typed and sends what was there before.
     assert (warmup.min, warmup.max) == (None, None)
-    assert "From 0 to 1." in warmup.help
+    assert "More than 0, less than 1." in warmup.help
+    assert "More than 0." in app.number_input(key="f:minutes").help
     assert "4096" in app.number_input(key="f:lanes").help
 
 

@@ -485,6 +485,22 @@ def test_nobody_is_asked_of_a_job_of_this_machine(lab, monkeypatch):
     assert asked.standing(lab.running("mine")) == ""
 
 
+def test_a_priority_out_of_bounds_is_answered_with_the_bounds(lab):
+    job = lab.queued("mine")
+    page = opened(job=job.id)
+    priority = page.number_input(key="job_priority")
+    assert priority.label == "Priority (-100 to 100)"
+    # With bounds, a browser would show what was typed and send what was there before.
+    assert (priority.min, priority.max) == (None, None)
+    priority.set_value(500)
+    page.button(key="job_prioritise").click().run()
+    assert page.error[0].value == "priority 500: wanted -100 to 100"
+    assert jobs.find(local_user(), job.id).priority == 0
+    page.number_input(key="job_priority").set_value(-100)
+    page.button(key="job_prioritise").click().run()
+    assert jobs.find(local_user(), job.id).priority == -100
+
+
 # Runs that no job made
 
 
