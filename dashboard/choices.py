@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import uploads
 from dnalm.datasets import catalog
 from dnalm.datasets.recipes import RECIPES
+from dnalm.errors import InputError
 from dnalm.lab import index, jobs
 from dnalm.lab.people import User
 from dnalm.lab.uploads import may_read
@@ -25,7 +26,11 @@ def genomes(user: User) -> tuple[dict[str, str], dict[str, str]]:
     Returns:
         Key in the address to title; and key to what a configuration calls it, where that is not the key itself.
     """
-    titles = {entry.name: entry.title for entry in catalog.load().values() if entry.kind == "genome"}
+    try:
+        entries = catalog.load()
+    except InputError:  # the page Data says what is wrong with it
+        entries = {}
+    titles = {entry.name: entry.title for entry in entries.values() if entry.kind == "genome"}
     brought = uploads.known(user)
     files = {upload.key: str(upload.path) for upload in brought}
     titles |= {upload.key: upload.title for upload in brought}

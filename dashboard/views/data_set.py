@@ -118,8 +118,13 @@ def _command(recipe: Recipe, split: str, seed: int) -> str:
 
 
 def _made_of(recipe: Recipe) -> None:
+    try:
+        sources = sets.sources_here(recipe)
+    except DnalmError as error:
+        st.error(str(error), icon=":material/error:")
+        return
     st.write("It is made of:")
-    for entry, here in sets.sources_here(recipe):
+    for entry, here in sources:
         with st.container(border=True):
             st.text(f"{entry.title} ({data_parts.size(entry.bytes)}, {'here' if here else 'will be fetched'})")
             st.caption(f"Licence: {entry.licence}. Cite: {entry.citation}")

@@ -66,12 +66,23 @@ class Entry(BaseModel):
 def _read(path: Path) -> dict[str, Entry]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"the catalogue {path} cannot be read: {error}") from error
+    except FileNotFoundError:
+        raise InputError(f"the catalogue {path} is missing; install dnalm again, or put the file back") from None
+    except OSError as error:
+        raise InputError(f"the catalogue {path} cannot be read: {error.strerror or error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"the catalogue {path}{where} is damaged: it is no YAML; put the file back") from None
+    named = raw.get("entries") if isinstance(raw, dict) else None
+    if not isinstance(named, dict):
+        raise InputError(f"the catalogue {path} is damaged: it has no entries; put the file back")
     entries = {}
-    for name, fields in raw["entries"].items():
+    for name, fields in named.items():
+        if not (isinstance(name, str) and isinstance(fields, dict) and all(isinstance(key, str) for key in fields)):
+            raise InputError(f"the catalogue {path} is damaged: its entry {name} has no fields; put the file back")
         try:
-            entries[name] = Entry(name=name, **fields)
+            entries[name] = Entry.model_validate({**fields, "name": name})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
@@ -80,7 +91,11 @@ def _read(path: Path) -> dict[str, Entry]:
 
 
 def load(path: Path | None = None) -> dict[str, Entry]:
-    """All entries of the catalogue, by name, in its order."""
+    """All entries of the catalogue, by name, in its order.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
     return dict(_read(path or settings().shipped_data / "catalog.yaml"))
 
 

@@ -399,6 +399,57 @@ def test_a_colleagues_shared_set_can_be_looked_at_and_not_changed(lab, tmp_path,
     assert not [button for button in page.button if button.key in ("data_share", "data_delete")]
 
 
+def test_a_number_out_of_bounds_is_answered_with_the_bounds(lab):
+    page = uploaded(table(), "table.csv")
+    seed = page.number_input(key="data_seed")
+    assert "0 to 1,000,000" in seed.label
+    # With bounds, a browser would show what was typed and send what was there before.
+    assert (seed.min, seed.max) == (None, None)
+    seed.set_value(5_000_000).run()
+    wanted = "The seed cannot be 5000000: a whole number from 0 to 1,000,000 is wanted; 0 is taken."
+    assert [one.value for one in page.warning] == [wanted]
+    assert page.number_input(key="data_seed").value == 0
+    page.number_input(key="data_seed").set_value(7).run()
+    assert not page.warning
+    assert page.query_params["seed"] == "7"
+    page.query_params["test"] = "95"
+    page.run()
+    assert "The part for the test (%) cannot be 95: a number from 1 to 60 is wanted; 15 is taken" in words(page)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "is missing; install dnalm again, or put the file back"),
+        ("entries: [", ", line 1 is damaged: it is no YAML"),
+        ("", "is damaged: it has no entries"),
+        ("- one", "is damaged: it has no entries"),
+        ("entries: {k12: 3}", "is damaged: its entry k12 has no fields"),
+        ("entries: {k12: {bytes: 3}}", "entry k12, field path: Field required"),
+        (b"\xff\xfe\x00", "is damaged: it is no YAML"),
+    ],
+)
+def test_a_catalogue_that_is_missing_or_damaged_is_one_sentence_and_the_rest_works(
+    lab, tmp_path, monkeypatch, content, sentence
+):
+    (tmp_path / "shipped" / "data").mkdir(parents=True)
+    file = tmp_path / "shipped" / "data" / "catalog.yaml"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setenv("DNALM_SHIPPED", str(tmp_path / "shipped"))
+    settings.cache_clear()
+    page = opened(show="files")
+    (said,) = page.error
+    assert sentence in said.value
+    assert str(file) in said.value
+    assert "\n" not in said.value
+    assert page.segmented_control(key="data_show").value == "files"
+    assert not opened().error
+    page = opened(dataset="ecoli-sigma70-81")
+    assert sentence in page.error[0].value
+    assert page.button(key="data_make").label == "Make this set"
+
+
 # Sequences that were uploaded
 
 
