@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.saying import attempt, confirm_delete, plain, refused
+from dashboard.saying import attempt, confirm_delete, plain, refused, say_refusal
 from dnalm.lab.indexed import Indexed
 from dnalm.lab.people import User
 
@@ -76,6 +76,7 @@ def show(
         if st.session_state.get(asked) != entry.id:
             icon = ":material/delete:"
             st.button("Delete…", key=f"{key}_delete", icon=icon, on_click=_ask, args=(entry, verbs, asked))
+    say_refusal(f"{asked}_refused")
     if st.session_state.get(asked) == entry.id:
         confirm_delete(
             question,
@@ -93,7 +94,7 @@ def _share(entry: Indexed, verbs: Verbs) -> None:
 
 def _ask(entry: Indexed, verbs: Verbs, asked: str) -> None:
     """What a job or a model depends on is refused before anything is asked."""
-    if not refused(verbs.check):
+    if not refused(verbs.check, here=f"{asked}_refused"):
         st.session_state[asked] = entry.id
 
 

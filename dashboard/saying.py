@@ -13,12 +13,17 @@ from dnalm.errors import DnalmError
 _SAID = "said"
 
 
-def refused(work: Callable[[], Any]) -> bool:
-    """Whether something that a person asked for is refused; the next drawing says why."""
+def refused(work: Callable[[], Any], *, here: str = _SAID) -> bool:
+    """Whether something that a person asked for is refused; the next drawing says why.
+
+    Args:
+        work: does it, or refuses.
+        here: names the place where `say_refusal` says why; the top of the page, where nothing is named.
+    """
     try:
         work()
     except DnalmError as error:
-        st.session_state[_SAID] = ("error", str(error))
+        st.session_state[here] = ("error", str(error))
         return True
     return False
 
@@ -31,9 +36,18 @@ def attempt(work: Callable[[], Any], done: str) -> bool:
     return True
 
 
+def say_refusal(here: str) -> None:
+    """Say why something was refused, once: beside its button, where that is far below the top of the page."""
+    _say(here)
+
+
 def say_what_was_done() -> None:
     """Say how the last click went, once."""
-    kind, text = st.session_state.pop(_SAID, (None, ""))
+    _say(_SAID)
+
+
+def _say(place: str) -> None:
+    kind, text = st.session_state.pop(place, (None, ""))
     if kind == "error":
         st.error(plain(text), icon=":material/error:")
     elif kind == "success":

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.figures import all_figures, headline, measured_on
 from dashboard.links import link
-from dashboard.saying import attempt, confirm_delete, plain, refused, say_what_was_done
+from dashboard.saying import attempt, confirm_delete, plain, refused, say_refusal, say_what_was_done
 from dashboard.views.models_parts import (
     MEANINGS,
     back,
@@ -31,6 +31,7 @@ from dnalm.settings import settings
 
 LONGEST_CARD = 200_000
 _ASKED = "models_delete_asked"
+_REFUSED = "models_delete_refused"
 
 
 def show(user: User, model: IndexedModel) -> None:
@@ -171,6 +172,7 @@ def _delete(user: User, model: IndexedModel) -> None:
     """Ask first; what others came from is refused before anything is asked."""
     if st.session_state.get(_ASKED) != model.id:
         st.button("Delete…", key="models_delete", icon=":material/delete:", on_click=_ask, args=(user, model))
+        say_refusal(_REFUSED)
         return
     kept = " The run that made it keeps its own copy." if model.run else " It cannot be brought back."
     question = f"Delete {model.name}, {size_text(model.size_bytes)}, for everyone?{kept}"
@@ -178,7 +180,7 @@ def _delete(user: User, model: IndexedModel) -> None:
 
 
 def _ask(user: User, model: IndexedModel) -> None:
-    if refused(lambda: index.check_deletable(user, model.id)):
+    if refused(lambda: index.check_deletable(user, model.id), here=_REFUSED):
         return
     st.session_state[_ASKED] = model.id
 
