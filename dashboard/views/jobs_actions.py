@@ -91,7 +91,7 @@ def _cancel(user: User, job: Job) -> None:
 
 def _resume(user: User, job: Job) -> None:
     if st.button("Resume", key="job_resume", icon=":material/play_arrow:", type="primary"):
-        _do(lambda: jobs.resume(user, job.id), "Queued again: it goes on from its last checkpoint.")
+        _do(lambda: jobs.resume(user, job.id), f"Queued again: {words.onward(job)}.")
 
 
 def _share(user: User, job: Job) -> None:

@@ -108,7 +108,7 @@ def _all_jobs(user: User, found: list[Job]) -> None:
             "Seen by": ["the lab" if job.shared else "owner" for job in shown],
             "Submitted": [job.created for job in shown],
             "Ran for": [words.duration(seconds) if (seconds := words.took(job)) else "" for job in shown],
-            "Remark": [job.reason for job in shown],
+            "Remark": [words.remark(job) for job in shown],
         }
     )
     picked = st.dataframe(

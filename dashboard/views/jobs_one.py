@@ -118,9 +118,9 @@ def _standing(job: Job) -> None:
             st.caption(f"On {', '.join(job.slots)}." + _limit(job))
     elif job.state is JobState.FAILED:
         st.error(job.reason or "It failed without a word; its log, below, may say more.", icon=":material/error:")
-        st.write("Put right what the sentence says, then **Resume**: it goes on from its last checkpoint.")
+        st.write(f"Put right what the sentence says, then **Resume**: {words.onward(job)}.")
     elif job.state is JobState.CANCELLED:
-        onward = "" if "resumed" in job.reason else " **Resume** goes on from its last checkpoint."
+        onward = "" if "resumed" in job.reason else f" **Resume** it, and {words.onward(job)}."
         st.warning(f"{_sentence(job.reason or 'cancelled')}{onward}", icon=":material/cancel:")
 
 
@@ -264,7 +264,8 @@ def _result(user: User, job: Job) -> None:
         where = measured_on(result, figure)
         st.write(f"**{figure.title}: {figure}**" + (f", measured on {_text(where)}" if where else ""))
     if seconds is not None:
-        st.caption(f"It ran for {words.duration(seconds)}.")
+        since = " since it was begun the last time" if job.attempts > 1 else ""
+        st.caption(f"It ran for {words.duration(seconds)}{since}.")
     rows = [
         {
             "Measured on": " / ".join(figure.where),

@@ -13,11 +13,13 @@ from dashboard.views.data_parts import rows
 from dnalm.errors import DnalmError
 from dnalm.lab import runs
 from dnalm.lab.indexed import IndexedRun
+from dnalm.lab.jobs import JobState
 from dnalm.lab.people import User
 from dnalm.training.listing import summarise
 
 # Runs that are listed, the newest.
 MOST_RUNS = 200
+DONE = words.STATES[JobState.SUCCEEDED][0]
 
 
 def show(user: User) -> None:
@@ -65,9 +67,10 @@ def _table(user: User, found: list[IndexedRun], named: str | None) -> None:
 
 def _state(run: IndexedRun) -> str:
     try:
-        return summarise(run.folder).state
+        state = summarise(run.folder).state
     except DnalmError:  # it went in this moment
         return ""
+    return {"succeeded": DONE, "waiting": "not begun"}.get(state, state)
 
 
 def _open(name: str | None) -> None:
@@ -88,5 +91,5 @@ def _one(user: User, run: IndexedRun) -> None:
     )
     question = f"Delete {run.name} with its log, curves and checkpoint? The models that came of it stay."
     managing.show(user, run, verbs, key="jobs_run", what="run", question=question, label="What it is")
-    resume = "" if _state(run) == "succeeded" else f"\ndnalm runs resume {run.name}"
+    resume = "" if _state(run) == DONE else f"\ndnalm runs resume {run.name}"
     st.code(f"dnalm runs show {run.name}{resume}", language="bash")

@@ -77,8 +77,7 @@ def standing(job: Job, progress: dict) -> str:
     if job.cancel_requested:
         return "Stopping: it writes a checkpoint first, so that it can go on from here later."
     if progress.get("state") != "running" or not progress.get("total"):
-        again = job.attempts > 1 and progress
-        return "Beginning again from its last checkpoint." if again else "Beginning: reading its data."
+        return "Beginning again from its last checkpoint." if has_checkpoint(job) else "Beginning: reading its data."
     share = share_done(progress)
     words = f"{stage_name(str(progress.get('phase', ''))).capitalize()}: step {progress['step']:,} of "
     words += f"{progress['total']:,} ({share:.0%})"
@@ -89,6 +88,26 @@ def standing(job: Job, progress: dict) -> str:
     if progress.get("eta_s") is not None:
         words += f", about {duration(progress['eta_s'])} left" + (" in this stage" if job.phase == "train" else "")
     return words + "."
+
+
+def has_checkpoint(job: Job) -> bool:
+    """Whether its run, or a phase of it, has written something to go on from."""
+    ends = ("checkpoint/state.json", "result.json")
+    return any((job.run / end).exists() or any(job.run.glob(f"*/{end}")) for end in ends)
+
+
+def onward(job: Job) -> str:
+    """Where it would go on when it is resumed."""
+    if has_checkpoint(job):
+        return "it goes on from its last checkpoint"
+    return "it begins anew, as it came to no checkpoint"
+
+
+def remark(job: Job) -> str:
+    """Why it is as it is, for the list; where its run folder is gone, that matters more."""
+    if job.state not in LIVE and not job.run.is_dir():
+        return "its run folder was deleted outside the dashboard"
+    return job.reason
 
 
 def took(job: Job) -> float | None:

@@ -24,6 +24,7 @@ from dnalm.lab.jobs import JobState
 from dnalm.lab.people import add_user, local_user
 from dnalm.settings import settings
 from dnalm.training.config import FinetuneConfig, TrainConfig
+from dnalm.training.run import RunFolder
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
 CLOCKS: list[float] = []
@@ -214,7 +215,9 @@ class TestOneJob:
         job = lab.ended("broken", JobState.FAILED, FULL)
         page = opened(job=job.id)
         assert page.error[0].value == FULL
-        assert "then **Resume**" in words(page)
+        assert "then **Resume**: it begins anew, as it came to no checkpoint." in words(page)
+        RunFolder(job.run).save_checkpoint({}, {"phase": "pretrain", "step": 300})
+        assert "then **Resume**: it goes on from its last checkpoint." in words(opened(job=job.id))
         assert "Resume" in labels(page)
         assert "job_cancel" not in [button.key for button in page.button]
         assert CLOCKS == []
@@ -396,7 +399,7 @@ def test_a_job_whose_folder_was_deleted_by_hand_says_so_and_offers_what_is_left(
     assert not page.error
     assert "Resume" not in labels(page)
     assert "Clone with changes" in labels(page)
-    opened()  # the list takes it, too
+    assert opened().dataframe[-1].value["Remark"].to_list() == ["its run folder was deleted outside the dashboard"]
     page.button(key="job_delete").click().run()
     assert page.success[0].value == "mine was deleted."
 
@@ -509,7 +512,7 @@ def test_a_run_made_at_the_shell_is_described_shared_and_deleted_after_being_ask
     page = opened()
     assert "Runs made at the shell" in [one.value for one in page.header]
     (listed,) = page.dataframe[-1].value.to_dict("records")
-    told = ("pretrain-1", "succeeded", "Pre-training", "yours", "shell-lm")
+    told = ("pretrain-1", "done", "Pre-training", "yours", "shell-lm")
     assert (listed["Run"], listed["State"], listed["Kind"], listed["Whose"], listed["What it is"]) == told
     page = opened(run="pretrain-1")
     entry = runs.run(local_user(), "pretrain-1")
