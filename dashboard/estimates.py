@@ -102,9 +102,14 @@ def _paces(found: Estimate) -> list[str]:
         if part.step_seconds is None or not part.steps:
             continue
         most = "at most " if any(stage.at_most for stage in part.stages) else ""
-        passes = f", {part.passes:.1f} passes over the text" if part.phase == "pretrain" and part.passes else ""
-        lines.append(f"{PHASES[part.phase]}: {most}{part.steps:,} steps of {seconds_text(part.step_seconds)}{passes}.")
+        read = f", {read_text(part.passes)}" if part.phase == "pretrain" and part.passes else ""
+        lines.append(f"{PHASES[part.phase]}: {most}{part.steps:,} steps of {seconds_text(part.step_seconds)}{read}.")
     return lines
+
+
+def read_text(passes: float) -> str:
+    """How much of the text is read; in parts of it where that is less than all."""
+    return f"{passes:,.1f} passes over the text" if passes >= 1 else f"{passes:.2%} of the text"
 
 
 @st.fragment(run_every=AGAIN)

@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import estimates
 from dnalm.lab import jobs
 from dnalm.lab.database import database
 from dnalm.lab.people import local_user
@@ -297,3 +298,8 @@ class TestFineTune:
         assert "dnalm pretrain ecoli-k12 --minutes 20" in page.code[0].value
         page.radio(key="finetune:phases").set_value("all").run()
         assert page.info[0].value.startswith("ecoli-sigma70-81 is made")
+
+
+def test_less_than_one_pass_over_the_text_is_said_as_a_share_of_it():
+    assert estimates.read_text(12.34) == "12.3 passes over the text"
+    assert estimates.read_text(0.048) == "4.80% of the text"
