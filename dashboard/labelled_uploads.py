@@ -125,6 +125,12 @@ def find(key: str, owner: str) -> LabelledUpload:
     return LabelledUpload(key, path.name, path, kind_of(path))
 
 
+def forget(key: str, owner: str) -> None:
+    """Throw away a person's file; nothing happens where it is gone already."""
+    if _KEY.fullmatch(key):
+        shutil.rmtree(_root(owner) / key, ignore_errors=True)
+
+
 def columns_of(upload: LabelledUpload) -> TableColumns:
     """The columns of a table and what each is taken for; InputError with the file's own name."""
     with _named(upload.path, upload.name):

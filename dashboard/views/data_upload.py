@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import background, labelled_uploads, sets, upload_reading, uploads
 from dashboard.labelled_uploads import LARGEST_FILE, LabelledUpload, Preview
+from dashboard.saying import plain
 from dashboard.views import data_parts
 from dashboard.views.data_set import SPLIT_HELP, SPLITS
 from dnalm.datasets.files import check_name
@@ -27,12 +28,18 @@ DEPENDING = ("sequence", "label", "id", "positive", "first", "second", "name")
 def show(user: User) -> None:
     """Draw the uploader; below it what the files hold, and the form that makes a set of them."""
     _receive(user)
+    if name := st.session_state.pop("data_kept_now", None):
+        st.success(
+            f"{plain(name)} is kept, for you alone until you share it. Scan it, or pre-train on it, below.",
+            icon=":material/check_circle:",
+        )
+        return
     keys = [key for key in st.query_params.get("upload", "").split(",") if key]
     if not keys:
         st.info(
             "Upload one table with a column of sequences and a column of labels (CSV or TSV), or two FASTA or GenBank "
-            "files, one for each label. You will see what is in them, and what would be left out and why, before "
-            "anything is made.",
+            "files, one for each label; or one alone, as a genome without labels. You will see what is in them, and "
+            "what would be left out and why, before anything is made.",
             icon=":material/upload:",
         )
         st.code("id,sequence,label\nsite1,ACGTTGCAAC...,enhancer\nsite2,GGATCCTTAG...,other", language=None)
@@ -48,7 +55,7 @@ def show(user: User) -> None:
 
 def _receive(user: User) -> None:
     files = st.file_uploader(
-        "One table, or two FASTA or GenBank files; plain or compressed",
+        "One table, two FASTA or GenBank files, or one genome; plain or compressed",
         accept_multiple_files=True,
         key="data_upload",
         max_upload_size=LARGEST_FILE >> 20,
@@ -217,8 +224,17 @@ def _preview(shown: Preview) -> None:
             key="data_dropped",
             hide_index=True,
         )
-    st.write("The first sequences:")
-    st.dataframe(shown.first, key="data_first", hide_index=True)
+    many = len(shown.first) < shown.kept
+    st.write(f"The first {len(shown.first)} sequences:" if many else "The sequences:")
+    st.dataframe(
+        shown.first,
+        key="data_first",
+        hide_index=True,
+        column_config={
+            "Bases": st.column_config.NumberColumn(format="localized"),
+            "GC (%)": st.column_config.NumberColumn(format="%.1f"),
+        },
+    )
 
 
 def _form(user: User, kept: Sequence[LabelledUpload], shown: Preview, options: list[str], drop_copies: bool) -> None:
@@ -304,8 +320,6 @@ def _unlabelled(user: User, upload: LabelledUpload) -> None:
     )
     if refused := st.session_state.pop("data_keep_refused", None):
         st.error(refused, icon=":material/error:")
-    if st.session_state.pop("data_kept_now", None):
-        st.success("It is kept, for you alone until you share it: see below.", icon=":material/check_circle:")
 
 
 def _keep_sequence(user: User, upload: LabelledUpload) -> None:
@@ -314,5 +328,8 @@ def _keep_sequence(user: User, upload: LabelledUpload) -> None:
     except DnalmError as error:
         st.session_state["data_keep_refused"] = str(error)
         return
+    # It is among the kept ones from here on: a second copy would only count against what the person may have.
+    labelled_uploads.forget(upload.key, user.id)
+    st.query_params.pop("upload", None)
     st.query_params["kept"] = kept.key
-    st.session_state["data_kept_now"] = True
+    st.session_state["data_kept_now"] = kept.name

@@ -35,7 +35,7 @@ class Item:
         if self.kind != "uploads":
             what = f"the {self.kind} {self.name}"
         else:
-            what = f"the uploaded sequence {self.name}" if self.name else "the uploaded tables"
+            what = f"the uploaded sequence {self.name}" if self.name else "files uploaded for sets"
         return f"{what} ({size_text(self.size_bytes)})"
 
 

@@ -21,6 +21,7 @@ from dnalm.alphabet import decode
 from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.files import make_from_files
 from dnalm.datasets.profile import Histogram
+from dnalm.errors import InputError
 from dnalm.lab import index, jobs
 from dnalm.lab import uploads as lab_uploads
 from dnalm.lab.database import database
@@ -277,9 +278,13 @@ def test_two_fasta_files_are_one_label_each_and_one_is_a_sequence_to_scan(lab):
     assert Dataset.load("yes").labels == ["negative", "bound"]
     page = uploaded(yes.encode(), "yes.fa")
     assert "has no labels" in page.subheader[0].value
+    key = page.query_params["upload"]
     page.button(key="data_keep").click().run()
-    assert page.query_params["kept"].startswith("upload-")
-    assert page.success[0].value == "It is kept, for you alone until you share it: see below."
+    assert page.query_params["kept"] == key
+    assert "yes.fa is kept, for you alone until you share it" in page.success[0].value
+    assert "upload" not in page.query_params
+    with pytest.raises(InputError):  # it is on the disk once, not twice
+        labelled_uploads.find(key, "local")
     assert "yes.fa" in [header.value for header in page.header]
     assert "It is yours, private." in words(page)
 
