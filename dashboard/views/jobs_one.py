@@ -15,7 +15,7 @@ from dashboard.figures import all_figures, headline, measured_on
 from dashboard.links import link
 from dashboard.queue_reading import reader as queue_reader
 from dashboard.run_reading import reader, tail
-from dashboard.saying import say_what_was_done
+from dashboard.saying import plain, say_what_was_done
 from dashboard.views import jobs_words as words
 from dashboard.views.jobs_actions import show_actions
 from dashboard.views.jobs_list import signature
@@ -117,11 +117,12 @@ def _standing(job: Job) -> None:
         if job.slots:
             st.caption(f"On {', '.join(job.slots)}." + _limit(job))
     elif job.state is JobState.FAILED:
-        st.error(job.reason or "It failed without a word; its log, below, may say more.", icon=":material/error:")
+        reason = job.reason or "It failed without a word; its log, below, may say more."
+        st.error(plain(reason), icon=":material/error:")
         st.write(f"Put right what the sentence says, then **Resume**: {words.onward(job)}.")
     elif job.state is JobState.CANCELLED:
         onward = "" if "resumed" in job.reason else f" **Resume** it, and {words.onward(job)}."
-        st.warning(f"{_sentence(job.reason or 'cancelled')}{onward}", icon=":material/cancel:")
+        st.warning(plain(_sentence(job.reason or "cancelled")) + onward, icon=":material/cancel:")
 
 
 def _limit(job: Job) -> str:

@@ -16,6 +16,7 @@ from toy_jobs import FULL, ToyJobs, finish_run, write_progress
 from toy_models import language_model_bundle, toy_dataset
 
 from dashboard import engine, person, queue_reading, run_reading
+from dashboard.saying import plain
 from dashboard.views import jobs_one
 from dnalm.lab import index, jobs, queue, runs
 from dnalm.lab.backends import BackendAwayError
@@ -214,13 +215,18 @@ class TestOneJob:
     def test_failed_says_its_sentence_and_opens_the_log(self, lab):
         job = lab.ended("broken", JobState.FAILED, FULL)
         page = opened(job=job.id)
-        assert page.error[0].value == FULL
+        assert page.error[0].value == plain(FULL)
         assert "then **Resume**: it begins anew, as it came to no checkpoint." in words(page)
         RunFolder(job.run).save_checkpoint({}, {"phase": "pretrain", "step": 300})
         assert "then **Resume**: it goes on from its last checkpoint." in words(opened(job=job.id))
         assert "Resume" in labels(page)
         assert "job_cancel" not in [button.key for button in page.button]
         assert CLOCKS == []
+
+    def test_a_path_in_the_sentence_is_shown_as_it_is(self, lab):
+        job = lab.ended("odd", JobState.FAILED, "data/__new__/$x.fa: there is no such file")
+        (told,) = opened(job=job.id).error
+        assert told.value == r"data/\_\_new\_\_/\$x.fa\: there is no such file"
 
     def test_done_shows_figures_with_intervals_and_leads_on(self, lab):
         job = lab.done("good")
