@@ -35,7 +35,7 @@ def refuse_children(session: Session, user: User, row: ModelRow) -> None:
     children = [one for one in everyone if one.id in below]
     if children:
         named = _named(children, lambda one: rows.may_see(user, one))
-        raise InputError(f"{row.name} cannot be deleted: made from it are {named}")
+        raise InputError(f"{row.name} cannot be deleted: made from it: {named}")
 
 
 def refuse_jobs(session: Session, user: User, row: ModelRow, done: str) -> None:
@@ -94,7 +94,7 @@ def refuse_models(session: Session, user: User, row: DatasetRow) -> None:
     made = [one for one in _models_here(session) if _learnt_from(one, row)]
     if made:
         named = _named(made, lambda one: rows.may_see(user, one))
-        raise InputError(f"{row.name} cannot be deleted: trained on it are {named}; delete those first")
+        raise InputError(f"{row.name} cannot be deleted: trained on it: {named}; delete those first")
 
 
 def files_in_use(db: Database | None = None) -> frozenset[Path]:

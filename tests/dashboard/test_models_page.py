@@ -233,7 +233,7 @@ def test_deleting_asks_first(models):
 
 def test_deleting_what_others_came_from_is_refused_at_once_and_names_them(models):
     page = click(opened(model="tuned"), "models_delete")
-    assert "tuned cannot be deleted: made from it are caller" in said(page.error[0])
+    assert "tuned cannot be deleted: made from it: caller" in said(page.error[0])
     order = [getattr(one, "key", None) or one.type for one in page.main]
     assert order.index("error") == order.index("models_delete") + 1  # where the person looks
     assert "models_delete_yes" not in [button.key for button in page.button]

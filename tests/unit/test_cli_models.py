@@ -47,7 +47,7 @@ def test_a_model_is_renamed_and_deleted(home: Path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("lm", "made from it are caller, other-caller, tuned"),
+        ("lm", "made from it: caller, other-caller, tuned"),
         ("ecoli-lm", "ecoli-lm comes with dnalm"),
         ("nowhere", "no model 'nowhere'"),
         ("call", "no model 'call'"),

@@ -348,9 +348,9 @@ def test_a_description_stands_in_the_models_own_file(home: Path, db: Database, a
 def test_what_others_came_from_is_not_deleted_and_says_which(home: Path, db: Database, admin: User):
     family(home / "models")
     lm, tuned, caller = (index.model(admin, name, db=db) for name in ("lm", "tuned", "caller"))
-    with pytest.raises(InputError, match="lm cannot be deleted: made from it are caller, other-caller, tuned"):
+    with pytest.raises(InputError, match="lm cannot be deleted: made from it: caller, other-caller, tuned"):
         index.delete_model(admin, lm.id, db=db)
-    with pytest.raises(InputError, match=r"made from it are caller$"):
+    with pytest.raises(InputError, match=r"made from it: caller$"):
         index.delete_model(admin, tuned.id, db=db)
     index.delete_model(admin, caller.id, db=db)
     index.delete_model(admin, tuned.id, db=db)
@@ -362,7 +362,7 @@ def test_other_peoples_children_are_counted_and_not_named(home: Path, db: Databa
     made = family(home / "elsewhere")
     index.import_model(admin, made["tuned"].folder, name="secret-project", db=db)
     lm = index.import_model(ada, made["lm"].folder, db=db)
-    with pytest.raises(InputError, match=r"made from it are 1 of other people$"):
+    with pytest.raises(InputError, match=r"made from it: 1 of other people$"):
         index.delete_model(ada, lm.id, db=db)
 
 
@@ -521,7 +521,7 @@ def test_a_dataset_that_a_model_learnt_from_stays_and_says_which(home: Path, db:
     index.check_dataset_deletable(admin, mine.id, db=db)
     classifier(home / "models" / "caller", "caller", 2, data=made.sha256())
     index.models(admin, db=db)
-    with pytest.raises(InputError, match=r"mine cannot be deleted: trained on it are caller; delete those first$"):
+    with pytest.raises(InputError, match=r"mine cannot be deleted: trained on it: caller; delete those first$"):
         index.delete_dataset(admin, mine.id, db=db)
     # A copy of the set holds the same sequences: then this one may go.
     toy_dataset(home / "datasets" / "copy")
