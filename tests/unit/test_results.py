@@ -215,6 +215,17 @@ def test_a_point_of_the_curve_has_both_figures(store: Store, made: dict[str, Pat
     assert "1.900 [1.800, 2.000] | 1.000 [1.000, 1.000]" in "\n".join(page._curve(task, {"rows": [row]}))
 
 
+def test_a_figure_of_the_heads_as_they_were_is_marked(store: Store, made: dict[str, Path], tmp_path: Path) -> None:
+    task = Task("folds", "Folds", "folds", "toy", ("grouped",), (0,), starts=("near-lm",))
+    document = gather(task, store, made, tmp_path)
+    (row,) = document["rows"]
+    for method, marked in ((page.METHOD, False), (page.METHOD - 1, True)):
+        row["fingerprint"] = {**row["fingerprint"], "method": method}
+        assert (f"near-lm+wide**{page.EARLIER}" in "".join(page._classifiers(task, document))) == marked
+    row["model"], row["fingerprint"] = "markov", {"method": page.METHOD - 1}
+    assert page.EARLIER not in "".join(page._classifiers(task, document))
+
+
 def test_the_page_says_what_a_models_text_held(store: Store, made: dict[str, Path], tmp_path: Path) -> None:
     task = Task("folds", "Folds", "folds", "toy", ("grouped",), (0,), starts=("near-lm",))
     document = gather(task, store, made, tmp_path)

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dnalm.evaluation import published
-from dnalm.evaluation.networks import RANDOM
+from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.models import is_network
 from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows, seeds_of
 
 Document = Mapping[str, Any]
 NOT_RUN = "not yet run"
+EARLIER = "†"
+"""Marks a figure of dnalm's heads as they were before they last changed."""
 GIVEN_BITS = ("GeCo3, a compressor for DNA", 1.878, "given, not measured here")
 
 _HEAD = """# Results
@@ -71,7 +73,10 @@ def render(documents: Mapping[str, Document], services: Iterable[Document] = ())
         document = documents[task.name]
         body = {"bits": _bits, "curve": _curve, "few": _few}.get(task.kind, _classifiers)
         intro = [f"## {task.title}", *([task.note] if task.note else [])]
-        parts += [*intro, *body(task, document)]
+        told = body(task, document)
+        if EARLIER in "".join(told):
+            told.append(f"{EARLIER} measured with the heads as they were before they last changed; not yet run again.")
+        parts += [*intro, *told]
     parts += render_services(services)
     parts += ["## What this was measured on", *_provenance(documents)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -148,12 +153,17 @@ def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
     wanted = len(seeds_of(task, row.labels))
     seeds = f"{len(found['seeds'])}" + (f" of {wanted}" if len(found["seeds"]) < wanted else "")
     return [
-        name,
+        name + _mark(found),
         *(interval(figures[figure]) for figure in ("mcc", "accuracy", "auroc")),
         seeds,
         _difference(found),
         f"{found['seconds']:.0f}" if found["seconds"] >= 1 else "<1",
     ]
+
+
+def _mark(found: Document) -> str:
+    """Says that a network's figures come from an earlier way of fitting it."""
+    return EARLIER if found["fingerprint"].get("method", METHOD) != METHOD and is_network(found["model"]) else ""
 
 
 def _difference(found: Document) -> str:
@@ -234,7 +244,7 @@ def _few(task: Task, document: Document) -> list[str]:
 def _few_cell(found: Document | None, figure: str, wanted: int) -> str:
     if found is None:
         return NOT_RUN
-    cell = interval(found["figures"][figure])
+    cell = interval(found["figures"][figure]) + _mark(found)
     if len(found["seeds"]) < wanted:
         cell += f" ({len(found['seeds'])} of {wanted} draws)"
     if found.get("difference"):
@@ -251,7 +261,7 @@ def _curve(task: Task, document: Document) -> list[str]:
         if found is None or "bits_per_base" not in found:
             body.append([name, NOT_RUN, ""])
         else:
-            body.append([name, interval(found["bits_per_base"]), interval(found["figures"]["mcc"])])
+            body.append([name, interval(found["bits_per_base"]), interval(found["figures"]["mcc"]) + _mark(found)])
     picture = (
         "![MCC of the promoter classifier against bits per base of its language model](images/mcc-vs-bits.png)"
         if any("bits_per_base" in row for row in document["rows"])
