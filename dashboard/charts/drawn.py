@@ -29,4 +29,4 @@ def until_drawn(png: bytes, key: str, height: int) -> str:
     """
     image = base64.b64encode(png).decode()
     style = _STYLE.format(key=key, height=height)
-    return f'<style>{style}</style><img class="drawn" alt="" src="data:image/png;base64,{image}">'
+    return f'<style>{style}</style><img class="drawn" alt="" decoding="sync" src="data:image/png;base64,{image}">'
