@@ -27,6 +27,12 @@ def patient(monkeypatch):
     upload_reading._found.clear()
 
 
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch):
+    """Put this process's own main module back: AppTest leaves its page there, and a spawned process would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """The installation's folder: a genome with six promoters and a model that knows them."""
