@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dnalm.errors import DnalmError
+from dnalm.training.card import read_text
 from dnalm.training.config import ANY_CONFIG, RunConfig
 from dnalm.training.estimate import Estimate, duration_text, estimate, seconds_text, size_text
 from dnalm.training.outline import PHASES
@@ -105,11 +106,6 @@ def _paces(found: Estimate) -> list[str]:
         read = f", {read_text(part.passes)}" if part.phase == "pretrain" and part.passes else ""
         lines.append(f"{PHASES[part.phase]}: {most}{part.steps:,} steps of {seconds_text(part.step_seconds)}{read}.")
     return lines
-
-
-def read_text(passes: float) -> str:
-    """How much of the text is read; in parts of it where that is less than all."""
-    return f"{passes:,.1f} passes over the text" if passes >= 1 else f"{passes:.2%} of the text"
 
 
 @st.fragment(run_every=AGAIN)

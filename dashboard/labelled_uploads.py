@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +29,7 @@ LARGEST_TEXT = 300 << 20
 MOST_RECORDS = 300_000
 # What one person's files may take on disk; the longest unused go first.
 LARGEST_STORE = 1 << 30
+KIND_NAMES = {"table": "a table", "fasta": "FASTA", "genbank": "GenBank"}
 FIRST = 10
 SHOWN_BASES = 60
 
@@ -123,6 +124,17 @@ def find(key: str, owner: str) -> LabelledUpload:
     if path is None:
         raise InputError("The file that the address names is not kept here any more: upload it again.")
     return LabelledUpload(key, path.name, path, kind_of(path))
+
+
+def listed(owner: str) -> list[LabelledUpload]:
+    """A person's kept files, the last used first."""
+    root = _root(owner)
+    folders = [path for path in root.iterdir() if _KEY.fullmatch(path.name)] if root.is_dir() else []
+    found = []
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
+        with suppress(InputError):  # it went in this moment
+            found.append(find(folder.name, owner))
+    return found
 
 
 def forget(key: str, owner: str) -> None:

@@ -37,6 +37,11 @@ def whose(user: User, entry: Indexed) -> str:
     return "yours" if entry.owner == user.id else f"{entry.owner_name}'s"
 
 
+def is_asked(key: str, entry: Indexed) -> bool:
+    """Whether the person is being asked if they mean to delete this thing; `key` as `show` has it."""
+    return st.session_state.get(_asked(key)) == entry.id
+
+
 def show(
     user: User, entry: Indexed, verbs: Verbs, *, key: str, what: str, question: str, label: str = "What it holds"
 ) -> None:
@@ -68,16 +73,16 @@ def show(
             if st.form_submit_button("Save", icon=":material/save:"):
                 attempt(lambda: describe(text), "Saved.")
                 st.rerun()
-    asked = f"{key}_delete_asked"
+    asked = _asked(key)
     with st.container(horizontal=True):
         words = "Let only me see it" if entry.shared else "Share it with the lab"
         icon = ":material/lock:" if entry.shared else ":material/group:"
         st.button(words, key=f"{key}_share", icon=icon, on_click=_share, args=(entry, verbs))
-        if st.session_state.get(asked) != entry.id:
+        if not is_asked(key, entry):
             icon = ":material/delete:"
             st.button("Delete…", key=f"{key}_delete", icon=icon, on_click=_ask, args=(entry, verbs, asked))
     say_refusal(f"{asked}_refused")
-    if st.session_state.get(asked) == entry.id:
+    if is_asked(key, entry):
         confirm_delete(
             question,
             entry.name,
@@ -85,6 +90,10 @@ def show(
             delete=lambda: _really_delete(entry, verbs, asked),
             keep=lambda: _forget(asked),
         )
+
+
+def _asked(key: str) -> str:
+    return f"{key}_delete_asked"
 
 
 def _share(entry: Indexed, verbs: Verbs) -> None:

@@ -13,6 +13,7 @@ from dnalm.errors import InputError
 from dnalm.lab import uploads as kept_uploads
 from dnalm.lab.database import DatabaseError
 from dnalm.lab.people import User
+from dnalm.lab.usage import refuse_over_quota
 from dnalm.sequences import read_records
 from dnalm.settings import settings
 
@@ -46,9 +47,11 @@ def keep(user: User, content: bytes, name: str) -> Upload:
         The upload. The same content gives the same key, whatever its name.
 
     Raises:
-        InputError: it is no such file, or larger than allowed; nothing is left behind.
+        InputError: it is no such file, or larger than allowed, or the person's quota is used up; nothing is left
+            behind.
         RunError: it cannot be kept.
     """
+    refuse_over_quota(user)
     shown = guard.shown_name(name)
     settings().cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings().cache, prefix=".upload-") as building:

@@ -30,9 +30,10 @@ def language_model(
     parents: tuple[Bundle, ...] = (),
     bits: float = 1.9,
     corpus: str = "c" * 64,
+    genome: str = GENOME,
 ) -> Bundle:
     """A language model of a genome; fine-tuned where it has parents."""
-    told = {"phase": "finetune"} if parents else {"phase": "pretrain", "genomes": [GENOME]}
+    told = {"phase": "finetune"} if parents else {"phase": "pretrain", "genomes": [genome]}
     config = BundleConfig(
         kind="language-model",
         name=name,

@@ -9,17 +9,17 @@ from typing import Any
 import streamlit as st
 
 from dashboard import background, labelled_uploads, sets, upload_reading, uploads
-from dashboard.labelled_uploads import LARGEST_FILE, LabelledUpload, Preview
+from dashboard.labelled_uploads import KIND_NAMES, LARGEST_FILE, LabelledUpload, Preview
 from dashboard.saying import plain
-from dashboard.views import data_parts
+from dashboard.views import data_files, data_parts
 from dashboard.views.data_set import SPLIT_HELP, SPLITS
 from dnalm.datasets.files import check_name
 from dnalm.datasets.recipes import RECIPES
 from dnalm.errors import DnalmError, InputError
 from dnalm.lab.people import User
+from dnalm.lab.usage import refuse_over_quota
 from dnalm.sequences.table import TableColumns
 
-KIND_NAMES = {"table": "a table", "fasta": "FASTA", "genbank": "GenBank"}
 FOUND = "found by itself"
 LARGEST_SEED = 10**6
 DEPENDING = ("sequence", "label", "id", "positive", "first", "second", "name")
@@ -43,14 +43,20 @@ def show(user: User) -> None:
             icon=":material/upload:",
         )
         st.code("id,sequence,label\nsite1,ACGTTGCAAC...,enhancer\nsite2,GGATCCTTAG...,other", language=None)
+        data_files.table(user.id)
         return
     try:
         if len(keys) > 2:
             raise InputError(f"The address names {len(keys)} files; a set is made of one table or two FASTA files.")
         kept = tuple(labelled_uploads.find(key, user.id) for key in keys)
+    except DnalmError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    try:
         _files(user, kept)
     except DnalmError as error:
         st.error(str(error), icon=":material/error:")
+    data_files.delete_button(user.id, kept)
 
 
 def _receive(user: User) -> None:
@@ -72,9 +78,10 @@ def _receive(user: User) -> None:
         st.error(f"{len(files)} files were given; a set is made of one table or two FASTA files.")
         return
     try:
+        refuse_over_quota(user)
         with st.spinner("Checking what came"):
             kept = [labelled_uploads.keep(file, file.name, user.id) for file in files]
-    except InputError as error:
+    except DnalmError as error:
         st.error(str(error), icon=":material/error:")
         return
     for name in DEPENDING:

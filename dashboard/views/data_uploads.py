@@ -103,4 +103,6 @@ def _one(user: User, entry: IndexedUpload) -> None:
     question = (
         f"Delete {entry.name}, {data_parts.size(entry.size_bytes)}? It has to be uploaded again to be used again."
     )
+    if managing.is_asked("data_kept", entry) and (made := uploads.models_made_from(user, entry.id)):
+        question += f" Pre-trained on it: {made}; that stays and works, but nobody can train it again without the file."
     managing.show(user, entry, verbs, key="data_kept", what="sequence", question=question)

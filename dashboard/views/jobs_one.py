@@ -20,8 +20,9 @@ from dashboard.views import jobs_words as words
 from dashboard.views.jobs_actions import show_actions
 from dashboard.views.jobs_list import signature
 from dashboard.views.jobs_queue import no_worker, progress_of, refresh_every
+from dashboard.views.models_parts import model_links
 from dnalm.errors import InputError, RunError
-from dnalm.lab import index, jobs
+from dnalm.lab import jobs
 from dnalm.lab.jobs import Job, JobState
 from dnalm.lab.people import User
 from dnalm.training.run import RunFolder
@@ -41,7 +42,7 @@ def show(user: User, job: Job) -> None:
     """Draw the page of one job."""
     back()
     st.title(f"How is {job.name} doing?" if job.state in words.LIVE else f"What came of {job.name}?")
-    st.markdown(f"{words.badge(job)} {words.phase(job)}, submitted by {_text(job.owner_name)} {_when(job)}")
+    st.markdown(f"{words.badge(job)} {words.phase(job)}, submitted by {plain(job.owner_name)} {_when(job)}")
     say_what_was_done()
     show_actions(user, job)
     if not job.run.is_dir():
@@ -107,7 +108,7 @@ def _standing(job: Job) -> None:
         prospect = words.prospect(snapshot.waiting.get(job.id), worker=bool(snapshot.workers))
         st.info(f"{prospect[:1].upper()}{prospect[1:]}.", icon=":material/schedule:")
         if job.reason:
-            st.write(f"It is queued again: {_text(job.reason)}")
+            st.write(f"It is queued again: {plain(words.reason(job))}")
     elif job.state is JobState.RUNNING:
         progress, said = progress_of(job), engine.standing(job)
         if said:
@@ -117,12 +118,14 @@ def _standing(job: Job) -> None:
         if job.slots:
             st.caption(f"On {', '.join(job.slots)}." + _limit(job))
     elif job.state is JobState.FAILED:
-        reason = job.reason or "It failed without a word; its log, below, may say more."
+        reason = words.reason(job) or "It failed without a word; its log, below, may say more."
         st.error(plain(reason), icon=":material/error:")
-        st.write(f"Put right what the sentence says, then **Resume**: {words.onward(job)}.")
+        came_to = f" {plain(words.came_to(progress_of(job)))}"
+        st.write(f"Put right what the sentence says, then **Resume**: {words.onward(job)}.{came_to}".rstrip())
     elif job.state is JobState.CANCELLED:
         onward = "" if "resumed" in job.reason else f" **Resume** it, and {words.onward(job)}."
-        st.warning(plain(_sentence(job.reason or "cancelled")) + onward, icon=":material/cancel:")
+        came_to = f" {plain(words.came_to(progress_of(job)))}".rstrip()
+        st.warning(_sentence(words.reason(job) or "cancelled") + came_to + onward, icon=":material/cancel:")
 
 
 def _limit(job: Job) -> str:
@@ -130,12 +133,7 @@ def _limit(job: Job) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{_text(text[1:])}".rstrip(".") + "."
-
-
-def _text(text: str) -> str:
-    """Text inside Markdown: nothing in it is markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+-!|~$:" else letter for letter in text)
+    return plain(f"{text[:1].upper()}{text[1:]}".rstrip(".") + ".")
 
 
 def _compared(user: User, job: Job) -> tuple[list[Job], list[str]]:
@@ -217,7 +215,7 @@ def _curves(shown: Sequence[Job]) -> None:
     drawn = [run for run in runs if run.curves.series]
     for run in runs:
         if not run.curves.series and len(runs) > 1:
-            st.caption(f"{_text(run.name)} has no point yet.")
+            st.caption(f"{plain(run.name)} has no point yet.")
     if not drawn:
         st.write(_no_points(shown[0]))
         return
@@ -263,7 +261,7 @@ def _result(user: User, job: Job) -> None:
     st.header("Result")
     for figure in headline(result):
         where = measured_on(result, figure)
-        st.write(f"**{figure.title}: {figure}**" + (f", measured on {_text(where)}" if where else ""))
+        st.write(f"**{figure.title}: {figure}**" + (f", measured on {plain(where)}" if where else ""))
     if seconds is not None:
         since = " since it was begun the last time" if job.attempts > 1 else ""
         st.caption(f"It ran for {words.duration(seconds)}{since}.")
@@ -284,17 +282,8 @@ def _result(user: User, job: Job) -> None:
 
 
 def _onward(user: User, job: Job) -> None:
-    made = [model for model in index.models(user) if model.run == job.run.name]
-    if not made:
+    if not model_links(user, job.run.name):
         st.caption(
             "Its model is not among the models here: it was deleted since, or comes in a few seconds. The download "
             "has it in any case."
         )
-    for model in made:
-        with st.container(horizontal=True):
-            link("models", f"Model {model.name}", icon=":material/category:", query={"model": model.name})
-            if model.kind == "classifier":
-                scan = {"model": model.name}
-                link("long-sequences", "Scan a long sequence with it", icon=":material/monitoring:", query=scan)
-            else:
-                link("fine-tune", "Teach it to classify", icon=":material/tune:", query={"model": model.name})

@@ -92,7 +92,7 @@ def _waiting(user: User, queued: Sequence[Job], snapshot: Snapshot) -> None:
             "Whose": [job.owner_name for job in queued],
             "Slots wanted": [job.devices for job in queued],
             "When": [words.prospect(one, worker=worker) for one in prospects],
-            "Remark": [job.reason for job in queued],
+            "Remark": [words.reason(job) for job in queued],
         }
     )
     st.dataframe(

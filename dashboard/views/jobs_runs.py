@@ -10,6 +10,7 @@ from dashboard.saying import plain
 from dashboard.sets import whose_words
 from dashboard.views import jobs_words as words
 from dashboard.views.data_parts import rows
+from dashboard.views.models_parts import model_links
 from dnalm.errors import DnalmError
 from dnalm.lab import runs
 from dnalm.lab.indexed import IndexedRun
@@ -82,6 +83,7 @@ def _open(name: str | None) -> None:
 
 def _one(user: User, run: IndexedRun) -> None:
     st.header(plain(run.name), anchor=False)
+    model_links(user, run.name)
     verbs = managing.Verbs(
         describe=lambda text: runs.describe_run(user, run.id, text),
         share=lambda shared: runs.share_run(user, run.id, shared),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from dashboard.charts.curves import stage_name
 from dnalm.lab.jobs import Job, JobState
 from dnalm.lab.queue import Waiting
+from dnalm.settings import settings
 
 PHASES = {"pretrain": "Pre-training", "finetune": "Fine-tuning", "train": "Classifier"}
 STATES = {
@@ -90,6 +93,14 @@ def standing(job: Job, progress: dict) -> str:
     return words + "."
 
 
+def came_to(progress: dict) -> str:
+    """How far a run had come that ended early, in a sentence; empty where it did not begin to train."""
+    if not progress.get("total"):
+        return ""
+    stage, share = stage_name(str(progress.get("phase", ""))), share_done(progress)
+    return f"It had come to step {progress['step']:,} of {progress['total']:,} ({share:.0%}) of {stage}."
+
+
 def has_checkpoint(job: Job) -> bool:
     """Whether its run, or a phase of it, has written something to go on from."""
     ends = ("checkpoint/state.json", "result.json")
@@ -107,7 +118,12 @@ def remark(job: Job) -> str:
     """Why it is as it is, for the list; where its run folder is gone, that matters more."""
     if job.state not in LIVE and not job.run.is_dir():
         return "its run folder was deleted outside the dashboard"
-    return job.reason
+    return reason(job)
+
+
+def reason(job: Job) -> str:
+    """Why it is as it is, files called by their names: in which folder of the server they lie helps nobody here."""
+    return re.sub(re.escape(f"{settings().home}/") + r"(?:[^/\s:]+/)*", "", job.reason)
 
 
 def took(job: Job) -> float | None:

@@ -9,8 +9,11 @@ import streamlit as st
 
 from dashboard.charts.lineage import lineage_figure
 from dashboard.charts.theme import look
+from dashboard.links import link
+from dnalm.lab import index
 from dnalm.lab.indexed import IndexedModel, model_stamp
 from dnalm.lab.lineage import Lineage, Stage
+from dnalm.lab.people import User
 from dnalm.model.bundle import Bundle, read_bundle
 
 MEANINGS = {
@@ -54,6 +57,20 @@ def whose(model: IndexedModel, user_id: str) -> str:
         return "comes with dnalm"
     owner = "yours" if model.owner == user_id else f"{model.owner_name}'s"
     return f"{owner}, {'shared with the lab' if model.shared else 'private'}"
+
+
+def model_links(user: User, run: str) -> bool:
+    """Draw the ways to the models that came of a run, and on from them; False where none is here."""
+    made = [model for model in index.models(user) if model.run == run]
+    for model in made:
+        with st.container(horizontal=True):
+            link("models", f"Model {model.name}", icon=":material/category:", query={"model": model.name})
+            if model.kind == "classifier":
+                scan = {"model": model.name}
+                link("long-sequences", "Scan a long sequence with it", icon=":material/monitoring:", query=scan)
+            else:
+                link("fine-tune", "Teach it to classify", icon=":material/tune:", query={"model": model.name})
+    return bool(made)
 
 
 def lineage_picture(lineage: Lineage, *, focus: str | None = None) -> None:

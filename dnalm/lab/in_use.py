@@ -80,6 +80,14 @@ def refuse_jobs_reading_file(session: Session, user: User, name: str, file: Path
         raise InputError(f"{name} cannot be deleted while jobs that wait or run read it: {named}")
 
 
+def models_reading_file(session: Session, user: User, file: Path) -> str:
+    """The models whose training read an uploaded sequence, by name as this person may see them; empty where none is."""
+    return _named(
+        [one for one in _models_here(session) if any(_is_file(name, file) for name in _genomes_of(_config_of(one)))],
+        lambda one: rows.may_see(user, one),
+    )
+
+
 def refuse_models(session: Session, user: User, row: DatasetRow) -> None:
     """Refuse to delete a dataset that models learnt from: nobody could test them on it again.
 
@@ -180,13 +188,22 @@ def _same_rows(one: DatasetRow, row: DatasetRow) -> bool:
     return one.id != row.id and same and (settings().home / one.folder).is_dir()
 
 
+def _trained(model: ModelRow) -> dict[str, Any]:
+    """What a model's bundle says of its training; nothing where it is damaged."""
+    try:
+        return read_bundle(settings().home / model.folder).config.trained
+    except DnalmError:
+        return {}
+
+
+def _config_of(model: ModelRow) -> dict[str, Any]:
+    config = _trained(model).get("config")
+    return config if isinstance(config, dict) else {}
+
+
 def _learnt_from(model: ModelRow, row: DatasetRow) -> bool:
     """Whether a model says that it learnt from the dataset with these very rows."""
-    try:
-        trained = read_bundle(settings().home / model.folder).config.trained
-    except DnalmError:
-        return False
-    data, config = trained.get("data"), trained.get("config")
+    data, config = _trained(model).get("data"), _config_of(model)
     if isinstance(data, dict) and isinstance(data.get("sha256"), str):
         return bool(data["sha256"]) and data["sha256"] == row.extra.get("sha256")
-    return isinstance(config, dict) and row.name in _datasets_of(config)
+    return row.name in _datasets_of(config)

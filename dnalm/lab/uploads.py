@@ -21,7 +21,7 @@ from dnalm.files import out_of_sight
 from dnalm.lab import audit, notes, rows
 from dnalm.lab import upload_store as store
 from dnalm.lab.database import Database, database
-from dnalm.lab.in_use import files_in_use, refuse_jobs_reading_file
+from dnalm.lab.in_use import files_in_use, models_reading_file, refuse_jobs_reading_file
 from dnalm.lab.indexed import Indexed
 from dnalm.lab.people import User
 from dnalm.lab.schema import UploadRow
@@ -164,6 +164,14 @@ def check_upload_deletable(user: User, upload_id: str, *, db: Database | None = 
     """
     with (db or database()).session() as session:
         _deletable(session, user, upload_id)
+
+
+def models_made_from(user: User, upload_id: str, *, db: Database | None = None) -> str:
+    """The models whose training read an upload, by name as this person may see them; empty where none did."""
+    with (db or database()).reading() as session:
+        row = session.get(UploadRow, upload_id)
+        file = store.held(store.root() / row.key) if row else None
+        return models_reading_file(session, user, file) if file else ""
 
 
 def make_room(user: User, most_bytes: int, *, keep: str, db: Database | None = None) -> None:

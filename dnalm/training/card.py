@@ -37,6 +37,11 @@ def _versions(document: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in document.get("versions", {}).items())
 
 
+def read_text(passes: float) -> str:
+    """How much of the text is read; in parts of it where that is less than all."""
+    return f"{passes:,.1f} passes over the text" if passes >= 1 else f"{passes:.2%} of the text"
+
+
 def language_model_card(config: BundleConfig, metrics: dict[str, Any], document: dict[str, Any]) -> str:
     """The card of a language model."""
     encoder = config.encoder
@@ -72,7 +77,7 @@ def language_model_card(config: BundleConfig, metrics: dict[str, Any], document:
         *[f"- {Path(row['name']).name} (SHA-256 {row['sha256'][:16]}…)" for row in sources],
         "",
         f"{metrics['train_bases']:,} bases, {'both strands' if document['config']['both_strands'] else 'one strand'}, "
-        f"{metrics['epochs']:.1f} passes in {metrics['steps']:,} steps.",
+        f"{read_text(metrics['epochs'])} in {metrics['steps']:,} steps.",
     ]
     lines.append(_held_out(document["config"]))
     if document["config"].get("exclude_matches"):

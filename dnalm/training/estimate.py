@@ -8,6 +8,7 @@ from pathlib import Path
 from dnalm.errors import InputError
 from dnalm.settings import settings
 from dnalm.training import memory
+from dnalm.training.card import read_text
 from dnalm.training.config import FinetuneConfig, PretrainConfig, RunConfig, TrainConfig
 from dnalm.training.machine import GIB, Machine, this_machine
 from dnalm.training.memory import Memory
@@ -241,7 +242,7 @@ def _pace(part: Part) -> str:
     if part.steps is None:
         return f"fitted in one go: {duration_text(part.seconds)}"
     most = "at most " if any(stage.at_most for stage in part.stages) else ""
-    passes = f", {part.passes:.1f} passes over the text" if part.phase == "pretrain" and part.passes else ""
+    passes = f", {read_text(part.passes)}" if part.phase == "pretrain" and part.passes else ""
     return (
         f"{most}{part.steps:,} steps of {seconds_text(part.step_seconds)}{passes}: {most}{duration_text(part.seconds)}"
     )

@@ -289,6 +289,33 @@ def test_two_fasta_files_are_one_label_each_and_one_is_a_sequence_to_scan(lab):
     assert "It is yours, private." in words(page)
 
 
+def test_files_that_no_set_was_made_of_are_listed_and_can_be_deleted(lab):
+    mine = labelled_uploads.keep(io.BytesIO(table()), "t_1.csv", "local")
+    labelled_uploads.keep(io.BytesIO(table() + b"x,ACGTACGTAC,other\n"), "theirs.csv", "anna")
+    page = opened(show="upload")
+    assert page.dataframe[0].value["File"].tolist() == ["t_1.csv"]
+    page = opened(show="upload", upload=mine.key)
+    page.button(key="data_file_delete").click().run()
+    assert "Delete t" in page.warning[-1].value
+    page.button(key="data_file_delete_no").click().run()
+    assert labelled_uploads.listed("local") == [mine]
+    page.button(key="data_file_delete").click().run()
+    page.button(key="data_file_delete_yes").click().run()
+    assert "was deleted" in page.toast[0].value
+    assert "upload" not in page.query_params
+    assert labelled_uploads.listed("local") == []
+    assert len(labelled_uploads.listed("anna")) == 1
+
+
+def test_who_has_used_up_their_quota_cannot_upload_more(lab, monkeypatch):
+    labelled_uploads.keep(io.BytesIO(table()), "t.csv", "local")
+    monkeypatch.setenv("DNALM_QUOTA_GB", "0.000001")
+    settings.cache_clear()
+    page = uploaded(table() + b"x,ACGTACGTAC,other\n", "more.csv")
+    assert "that a person may have" in page.error[0].value
+    assert len(labelled_uploads.listed("local")) == 1
+
+
 def test_an_upload_that_is_gone_or_another_persons_is_not_found(lab, tmp_path):
     theirs = labelled_uploads.keep(io.BytesIO(table()), "t.csv", "anna")
     for key in (theirs.key, "upload-0123456789abcdef", "../anna", "a,b,c"):

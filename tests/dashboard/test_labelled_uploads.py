@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 
 import pytest
 import streamlit as st
@@ -40,6 +41,17 @@ def test_a_table_is_kept_for_its_person_alone_and_found_by_its_key(home):
     assert left(home) == [kept.key]
     with pytest.raises(InputError, match="upload it again"):
         labelled_uploads.find(kept.key, "anna")
+
+
+def test_a_persons_files_are_listed_the_last_used_first(home):
+    assert labelled_uploads.listed("local") == []
+    first, second = keep(TABLE), keep(b">a\nACGTACGTACGT\n", "a.fa")
+    keep(TABLE, owner="anna")
+    os.utime(first.path.parent, (1, 1))
+    assert labelled_uploads.listed("local") == [second, first]
+    labelled_uploads.forget(second.key, "local")
+    assert labelled_uploads.listed("local") == [first]
+    assert len(labelled_uploads.listed("anna")) == 1
 
 
 @pytest.mark.parametrize("key", ["upload-0000000000000000", "../local", "", "upload-*"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from toy_family import language_model
 from toy_queue import enqueue, people
 from typer.testing import CliRunner
 
@@ -139,6 +140,18 @@ def test_what_a_waiting_or_running_job_reads_is_not_deleted_with_the_last_who_ha
         session.get_one(JobRow, "bens-job").state = JobState.SUCCEEDED
     uploads.delete_upload(ann, third.id)
     assert not third.path.exists()
+
+
+def test_the_models_pre_trained_on_an_upload_are_named_as_far_as_one_may_see_them(home: Path, db: Database):
+    ann, ben = people("ann", "ben")
+    kept = brought(ann)
+    assert uploads.models_made_from(ann, kept.id) == ""
+    for name, seed in (("anns-lm", 1), ("other", 2)):
+        path = kept.path if name == "anns-lm" else home / "another.fa"
+        made = language_model(home / "elsewhere" / name, name, seed, genome=str(path))
+        index.import_model(ann, made.folder)
+    assert uploads.models_made_from(ann, kept.id) == "anns-lm"
+    assert uploads.models_made_from(ben, kept.id) == "1 of other people"
 
 
 def test_a_member_cannot_have_a_job_read_a_colleagues_private_upload(home: Path, db: Database):
