@@ -36,7 +36,8 @@ bench: $(STAMP) ## speed beside peers, as ratios on one core
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 results: $(STAMP) ## measure everything in docs/results.md again (hours; resumable)
-	@exec $(BIN)/python -m benchmarks.results $(ARGS)
+	@$(BIN)/dnalm bench run all --into data/results $(ARGS)
+	@exec $(BIN)/dnalm bench report --from data/results -o docs
 
 screenshots: $(STAMP) ## take the pictures that README and docs show
 	@DNALM_CHROMIUM="$$(bash scripts/chromium.sh $(BIN))" exec $(BIN)/python scripts/screenshots.py $(ARGS)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from dnalm.cli import data, frame, jobs, lab, models, runs, training
+from dnalm.cli import bench, data, frame, jobs, lab, models, runs, training
 from dnalm.cli.doctor import doctor
 from dnalm.cli.evaluate import evaluate
 from dnalm.cli.predict import predict
@@ -105,6 +105,7 @@ app.command("run", epilog=frame.examples("dnalm run RUN_DIR"))(run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(lab.app, name="lab")
 app.command("serve", epilog=frame.examples("dnalm serve", "dnalm serve --port 8502"))(serve)

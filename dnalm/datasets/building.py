@@ -15,7 +15,7 @@ from dnalm.datasets.dataset import table_of
 from dnalm.datasets.place import likeliest, place
 from dnalm.datasets.windows import DEMO_REGION, Window, inner_windows, overlaps, random_windows, start_windows
 from dnalm.errors import InputError
-from dnalm.sequences import Record, Region, read_records
+from dnalm.sequences import Record, Region, read_labelled, read_records
 
 POSITIVE = "promoter"
 NEGATIVE = "non-promoter"
@@ -95,6 +95,36 @@ def published(files: Mapping[str, Path], generator: np.random.Generator) -> Buil
             f"several places; {nowhere} match nowhere and count as outside the demo region."
         ]
     return Built(table_of(rows), notes=notes)
+
+
+def from_table(files: Mapping[str, Path], generator: np.random.Generator, *, positive: str, negative: str) -> Built:
+    """A table with the columns `seq` and `label` (1 positive, 0 negative), every row kept, in its order.
+
+    Args:
+        files: "table".
+        generator: unused: a published set has nothing random.
+        positive: what label 1 is called.
+        negative: what label 0 is called.
+    """
+    del generator
+    names, numbers = {"1": positive, "0": negative}, dict.fromkeys((positive, negative), 0)
+    rows = []
+    for row, one in enumerate(read_labelled(files["table"], sequence="seq", label="label"), start=1):
+        if one.label not in names:
+            raise InputError(f"{files['table']}, row {row}: label {one.label!r}; 0 and 1 are wanted")
+        label = names[one.label]
+        numbers[label] += 1
+        rows.append(
+            {
+                "id": f"{label.replace(' ', '-')}-{numbers[label]:04d}",
+                "sequence": decode(one.codes),
+                "label": label,
+                "split": "train",
+                "source": f"{files['table'].name} row {row}",
+                "in_demo_region": False,
+            }
+        )
+    return Built(table_of(rows))
 
 
 def start_windows_against_genes(files: Mapping[str, Path], generator: np.random.Generator) -> Built:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dnalm.datasets.building import (
     NEGATIVE,
     POSITIVE,
     Built,
+    from_table,
     published,
     start_windows_against_anywhere,
     start_windows_against_genes,
@@ -46,7 +48,8 @@ class Recipe:
         sources: the catalogue's entries it is made from, by role.
         build: makes the rows from (role -> file, generator).
         window: bases of every sequence.
-        anchor: 0-based offset in it of the site that the label speaks of.
+        anchor: 0-based offset in it of the site that the label speaks of; None where it speaks of the whole.
+        labels: of the negative class and of the positive one.
         valid: share of each label, or the number for each label.
         test: the same.
         singles_only: fill valid and test with sequences that share no stretch with any other.
@@ -60,7 +63,8 @@ class Recipe:
     sources: Mapping[str, str]
     build: Callable[[Mapping[str, Path], np.random.Generator], Built]
     window: int
-    anchor: int
+    anchor: int | None
+    labels: tuple[str, str] = (NEGATIVE, POSITIVE)
     valid: float | Mapping[str, int] = 0.1
     test: float | Mapping[str, int] = 0.15
     singles_only: bool = False
@@ -146,6 +150,28 @@ RECIPES: dict[str, Recipe] = {
             build=published,
             window=251,
             anchor=200,
+        ),
+        Recipe(
+            name="human-nontata-251",
+            title="Human non-TATA promoters, 251 bp",
+            description="4,915 promoters without a TATA box (-200 to +50, the transcription start at index 200) "
+            "against 4,119 fragments of genes after the first exon: the test split that the Genomic Benchmarks "
+            "(Gresova 2023) drew from Umarov and Solovyev's human set.",
+            sources={"table": "human-nontata-251"},
+            build=partial(from_table, positive=POSITIVE, negative=NEGATIVE),
+            window=251,
+            anchor=200,
+        ),
+        Recipe(
+            name="human-enhancers-500",
+            title="Human enhancers, 500 bp",
+            description="3,474 enhancers against 3,474 background sequences (Cohn 2018), 500 bp: the test split that "
+            "the Genomic Benchmarks (Gresova 2023) drew from them.",
+            sources={"table": "human-enhancers-cohn"},
+            build=partial(from_table, positive="enhancer", negative="background"),
+            labels=("background", "enhancer"),
+            window=500,
+            anchor=None,
         ),
     )
 }
@@ -248,8 +274,8 @@ def build(chosen: Recipe, files: Mapping[str, Path], *, seed: int, split: str) -
         table["sequence"] = text.str.slice(0, first) + "N" * (last - first) + text.str.slice(last)
     inside = table["label"][table["in_demo_region"]]
     info = {
-        "labels": [NEGATIVE, POSITIVE],
-        "positive": POSITIVE,
+        "labels": list(chosen.labels),
+        "positive": chosen.labels[1],
         "window": chosen.window,
         "anchor": chosen.anchor,
         "dropped": built.dropped,
@@ -258,7 +284,7 @@ def build(chosen: Recipe, files: Mapping[str, Path], *, seed: int, split: str) -
         "demo_region": {
             "region": str(DEMO_REGION),
             "rows": len(inside),
-            "by_label": {label: int((inside == label).sum()) for label in (NEGATIVE, POSITIVE)},
+            "by_label": {label: int((inside == label).sum()) for label in chosen.labels},
             "rule": "every row that touches the region is a test row; Dataset.training leaves it out",
         },
     }

@@ -46,12 +46,25 @@ class Row(_Strict):
 
 
 class Task(_Strict):
-    """What was measured, on which data, and how."""
+    """What was measured, on which data, and how.
+
+    Attributes:
+        title: for people.
+        dataset: the dataset here that stands for the published one; None where the data are not to be had.
+        span: the stretch of DNA that a sequence is.
+        protocol: how the published figures were measured, in a sentence or two.
+        apart: what keeps them from a fair comparison with dnalm's own runs; empty where nothing does.
+        not_run: why dnalm has no run of its own; empty where it has, or can have, one.
+        rows: as published.
+    """
 
     title: str
-    dataset: str
+    dataset: str | None
+    span: str
     protocol: str
     rows: tuple[Row, ...]
+    apart: str = ""
+    not_run: str = ""
 
 
 class Published(_Strict):

@@ -135,12 +135,15 @@ def made(mirror, tmp_path_factory):
         ("ecoli-sigma70-81", 839, 3000, 81, 5),
         ("bsubtilis-promoters-81", 373, 1000, 81, 0),
         ("mouse-tata-251", 1255, 3530, 251, 0),
+        ("human-nontata-251", 4915, 4119, 251, 0),
+        ("human-enhancers-500", 3474, 3474, 500, 0),
     ],
 )
 def test_each_recipe_has_its_rows_and_its_split_does_not_leak(made, name, positives, negatives, window, demo):
     dataset = made[name, "grouped"]
     labels = dataset.table["label"].value_counts()
-    assert (labels["promoter"], labels["non-promoter"]) == (positives, negatives)
+    negative, positive = recipes.RECIPES[name].labels
+    assert (labels[positive], labels[negative]) == (positives, negatives)
     assert dataset.window == window
     assert int(dataset.table["in_demo_region"].sum()) == demo
     train = dataset.codes(dataset.part("train"))

@@ -21,7 +21,18 @@ def test_the_shipped_figures():
     assert {name for row in rows for name in row.figures} <= set(BINARY_FIGURES)
 
 
-ROW = "{{sources: {{}}, tasks: {{a: {{title: t, dataset: d, protocol: p, rows: [{}]}}}}}}"
+def test_every_table_has_its_own_run_or_says_why_not():
+    found = published.load()
+    assert len(found.tasks) == 16
+    for name, task in found.tasks.items():
+        assert (task.dataset is None) == bool(task.not_run), name
+        assert task.span
+        assert task.protocol
+    assert [row.figures["auroc"] for row in found.tasks["opossum-enhancers"].rows] == [0.72, 0.787, 0.786, 0.798]
+    assert found.tasks["16s-shotgun"].rows[1].figures["f1"] == 0.8758
+
+
+ROW = "{{sources: {{}}, tasks: {{a: {{title: t, dataset: d, span: s, protocol: p, rows: [{}]}}}}}}"
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dnalm.cli import app
 from dnalm.datasets.dataset import Dataset, table_of
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import OutOfFold
@@ -29,13 +29,6 @@ TOY = Task(
     "toy", "A toy", "folds", "toy", ("grouped",), (0, 1), ("gc_alone", "kmer_logistic"), starts=("no-such-lm",),
     reference="gc_alone",
 )  # fmt: skip
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The command's module: `benchmarks` stands beside the package and is not installed."""
-    monkeypatch.syspath_prepend(str(PACKAGE_ROOT))
-    return importlib.import_module("benchmarks.results")
 
 
 @pytest.fixture
@@ -307,32 +300,34 @@ def test_the_picture_is_drawn_from_points_that_have_both_figures(tmp_path: Path)
     assert (tmp_path / "images" / "yes.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_runs_a_task_and_writes_the_page(
-    toy: Path,
-    tmp_path: Path,
-    command: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_the_command_runs_a_task_and_the_page_is_written_from_what_it_kept(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TASKS, "toy", TOY)
-    places = ["--data", str(tmp_path / "data"), "--docs", str(tmp_path / "docs")]
-    assert command.main(["--only", "toy", "--match", "gc_alone", *places]) == 0
+
+    def told(*words: str):
+        return CliRunner().invoke(app, ["bench", *words])
+
+    into = str(tmp_path / "kept")
+    found = told("run", "toy", "--match", "gc_alone", "--processes", "1", "--into", into)
+    assert found.exit_code == 0, found.output
+    assert "10 of 10 units measured" in found.stderr
+    assert told("report", "--from", into, "-o", str(tmp_path / "docs")).exit_code == 0
     text = (tmp_path / "docs" / "results.md").read_text().split("## A toy")[1]
     assert "| kmer logistic | not yet run |" in text
     assert "| gc alone | not yet run |" not in text
-    capsys.readouterr()
-    assert command.main(["--only", "toy", "--list", *places]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines.count("done toy/grouped/gc_alone.seed0.fold0") == 1
-    assert any(line.startswith("no such model toy/grouped/no-such-lm+wide") for line in lines)
-    assert command.main(["--only", "nothing"]) == 2
+    left = told("run", "toy", "--to-do").stdout.split()
+    assert "toy/grouped/kmer_logistic.seed0.fold0" in left
+    assert "toy/grouped/gc_alone.seed0.fold0" not in left
+    assert not [name for name in left if "no-such-lm" in name]
+    assert told("run", "nothing").exit_code == 2
 
 
-def test_what_is_committed_is_what_the_page_shows(command: ModuleType) -> None:
-    documents = {name: gathering.read_results(command.DATA, task) for name, task in TASKS.items()}
-    assert (command.DOCS / "results.md").read_text(encoding="utf-8") == page.render(
-        documents, read_services(command.DATA)
-    )
+def test_what_is_committed_is_what_the_page_shows() -> None:
+    data = PACKAGE_ROOT / "data" / "results"
+    documents = {name: gathering.read_results(data, task) for name, task in TASKS.items()}
+    shown = (PACKAGE_ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert shown == page.render(documents, read_services(data))
 
 
 def test_a_service_s_table_stands_on_the_page_as_it_was_kept(tmp_path: Path) -> None:

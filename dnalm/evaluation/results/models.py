@@ -7,7 +7,7 @@ ATG, GTG or TTG at the anchor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -123,8 +123,3 @@ def start_codon_rule(anchor: int) -> Fit:
         return Fitted(probability_of, 0.5, probability_of(sequences))
 
     return fit
-
-
-def present(names: Iterable[str], models: Models) -> list[str]:
-    """The given names, then those of other models that there are; each once, in order."""
-    return list(dict.fromkeys([*names, *models]))

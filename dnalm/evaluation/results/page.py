@@ -20,8 +20,8 @@ GIVEN_BITS = ("GeCo3, a compressor for DNA", 1.878, "given, not measured here")
 _HEAD = """# Results
 
 What dnalm's models reach, beside plain baselines on the same sequences and beside what others published. This page is
-written by `make results` from `data/results/`; `python -m benchmarks.results --render` draws it again, and `--list`
-says what is still to be measured. No figure is entered by hand.
+written by `make results` from `data/results/`; `dnalm bench report --from data/results -o docs` draws it again, and
+`dnalm bench run all --to-do` says what is still to be measured. No figure is entered by hand.
 
 - Brackets are 95 % intervals from 1,000 resamples of the test sequences. On grouped folds and on the test split whole
   groups of sequences that share a 20-mer are drawn; on random folds single sequences. With few labels the draws of

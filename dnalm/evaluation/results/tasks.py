@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dnalm.evaluation.networks import RANDOM
-from dnalm.evaluation.results.models import RULE, Models, is_network, present
+from dnalm.evaluation.results.models import RULE, Models, is_network
 from dnalm.evaluation.results.units import Unit
 
 FOLDS = 5
 LANGUAGE_MODELS = ("ecoli-lm", "bacteria-lm")
-"""Shown in every table, as not yet run where there is no such model."""
+"""Of bacteria: in each of their tables, as not yet run where there is no such model."""
+HUMAN = ("human-lm",)
+"""Of human transcripts: in the tables of mammals' sequences."""
 WITHOUT = {"ecoli-unseen-lm": "ecoli-sigma70-81"}
 """Language models whose text held nothing of a dataset: they stand in that dataset's tables, and in no other's."""
 GENOME = "ecoli-k12"
@@ -33,7 +35,7 @@ class Task:
         splits: how the data are dealt.
         seeds: of folds, of draws, or of training.
         plain: baselines, in the order of the table.
-        starts: what dnalm's classifier starts from, besides the other language models there are.
+        starts: what dnalm's classifier starts from, besides other language models that are asked for by name.
         ensembles: starts whose ensemble of heads is measured too, which takes many times as long as the wide head.
         reference: the baseline that differences are taken to.
         published: key of the table in data/published.yaml.
@@ -76,6 +78,7 @@ _PLAIN_81 = (
     "one_layer_cnn",
     "plain_average",
 )
+_PLAIN_MAMMAL = ("gc_alone", "pwm", *_PLAIN_81[1:-2], "gradient_boosting", *_PLAIN_81[-2:])
 _PLAIN_150 = ("kmer_logistic", "positional_logistic", "one_layer_cnn", "plain_average")
 _MASKED = "Bases 100 to 102 are N in both classes, since the start codon there gives most answers away."
 _FEW_SIZES = (20, 50, 100, 200, 500, 1000, 3000)
@@ -117,6 +120,44 @@ TASKS: dict[str, Task] = {
             ensembles=("bacteria-lm",),
             published="bsubtilis-promoters-81",
             aims={"grouped": ("mcc", 0.82), "random": ("mcc", 0.86)},
+        ),
+        Task(
+            "mouse-tata-251",
+            "Mouse TATA promoters, 251 bp",
+            "folds",
+            "mouse-tata-251",
+            ("grouped", "random"),
+            plain=_PLAIN_MAMMAL,
+            starts=(RANDOM, *HUMAN),
+            reference="plain_average",
+            published="mouse-tata-251",
+            aims={"random": ("mcc", 0.93)},
+        ),
+        Task(
+            "human-nontata-251",
+            "Human non-TATA promoters, 251 bp",
+            "folds",
+            "human-nontata-251",
+            ("grouped", "random"),
+            plain=_PLAIN_MAMMAL,
+            starts=(RANDOM, *HUMAN),
+            reference="plain_average",
+            published="human-nontata-promoters",
+            aims={"random": ("accuracy", 0.957)},
+            note="Folds over the 9,034 sequences that the Genomic Benchmarks hold out: the rest is not to be had here.",
+        ),
+        Task(
+            "human-enhancers-500",
+            "Human enhancers, 500 bp",
+            "folds",
+            "human-enhancers-500",
+            ("grouped", "random"),
+            plain=tuple(name for name in _PLAIN_MAMMAL if name != "pwm"),
+            starts=(RANDOM, *HUMAN),
+            reference="plain_average",
+            published="human-enhancers",
+            aims={"random": ("auroc", 0.83)},
+            note="Folds over the 6,948 sequences that the Genomic Benchmarks hold out: the rest is not to be had here.",
         ),
         Task(
             "ecoli-promoters-150",
@@ -192,14 +233,9 @@ def rows(task: Task, models: Models, snapshots: Sequence[str] = ()) -> list[Row]
         models: the language models there are.
         snapshots: names among them that are points of the curve, and stand in no other table.
     """
-    shown = {
-        name: folder
-        for name, folder in models.items()
-        if task.kind == "bits" or WITHOUT.get(name, task.data) == task.data
-    }
-    if task.kind != "curve":
-        shown = {name: folder for name, folder in shown.items() if name not in snapshots}
-    starts = present(task.starts, shown)
+    added = [name for name, data in WITHOUT.items() if _apt(task, data)]
+    added += snapshots if task.kind == "curve" else ()
+    starts = list(dict.fromkeys([*task.starts, *(name for name in added if name in models)]))
     if task.kind == "bits":
         names = [*task.plain, *(start for start in starts if start != RANDOM)]
     else:
@@ -209,6 +245,11 @@ def rows(task: Task, models: Models, snapshots: Sequence[str] = ()) -> list[Row]
             *(f"{start}+ensemble" for start in task.ensembles),
         ]
     return [Row(name, split, labels) for split in task.splits for labels in (task.labels or (None,)) for name in names]
+
+
+def _apt(task: Task, data: str) -> bool:
+    """Whether a language model whose text held nothing of a dataset has a place in a task's table."""
+    return task.kind == "bits" or task.data == data
 
 
 def units(task: Task, row: Row) -> list[Unit]:

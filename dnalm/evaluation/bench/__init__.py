@@ -1,0 +1,1 @@
+"""Benchmarks: published tables, dnalm's own runs beside them, and how comparable the two are."""

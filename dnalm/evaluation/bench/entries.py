@@ -1,0 +1,153 @@
+"""The rows of one benchmark's table: published ones and dnalm's own, each with what it rests on.
+
+A published row and an own one are of different sequences and splits: each says why it is not to be ranked with the
+others where that is so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dnalm.evaluation import published
+from dnalm.evaluation.bench.benches import Bench
+from dnalm.evaluation.bench.kept import rows_of
+from dnalm.evaluation.networks import METHOD, RANDOM
+from dnalm.evaluation.results.models import is_network
+from dnalm.evaluation.results.tasks import Task
+
+Kind = Literal["published", "dnalm", "plain"]
+SPLITS = {
+    "grouped": "grouped 5-fold",
+    "random": "random 5-fold",
+    "test": "held-out part",
+    "few-labels": "held-out part",
+}
+LIKE_PUBLISHED = ("random", "few-labels")
+"""Splits of the kind that most published figures come from."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A figure and its 95 % interval, where there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row.
+
+    Attributes:
+        id: stands in addresses and names the row for good.
+        kind: `published`, `dnalm` (a language model and a head) or `plain` (a baseline).
+        model: its name.
+        what: in a few words, what it is: k-mer and stride of a published model, what an own one starts from.
+        task: the own task that it comes from; None where it is published.
+        data: which sequences it is measured on.
+        split: how they were dealt, in words.
+        labels: labelled sequences that it was trained on, where known.
+        seeds: of how many seeds it is the mean; None where that was not published.
+        figures: name to value.
+        source: whom the figure comes from.
+        address: of the source; empty for an own row.
+        date: when it was measured, or published, as far as known.
+        note: why it cannot be compared fairly with the rows of the other kind; empty where it can.
+        row: of the results file, for own rows.
+    """
+
+    id: str
+    kind: Kind
+    model: str
+    what: str
+    task: str | None
+    data: str
+    split: str
+    labels: int | None
+    seeds: int | None
+    figures: dict[str, Value]
+    source: str
+    address: str
+    date: str
+    note: str
+    row: dict[str, Any] | None = None
+
+
+def entries(bench: Bench) -> list[Entry]:
+    """A benchmark's rows: published ones, then each task's own as its table has them."""
+    found = [_published(bench, number, row) for number, row in enumerate(bench.table.rows)]
+    for task in bench.tasks:
+        found += [_own(bench, task, row) for row in rows_of(task)]
+    return found
+
+
+def _published(bench: Bench, number: int, row: published.Row) -> Entry:
+    source = published.load().sources[row.source]
+    size = "" if row.kmer is None else f"{row.kmer}-mers" + ("" if row.stride is None else f", stride {row.stride}")
+    return Entry(
+        id=f"published-{number}",
+        kind="published",
+        model=row.model,
+        what=size,
+        task=None,
+        data=bench.table.span,
+        split="as published",
+        labels=row.labels,
+        seeds=None,
+        figures={name: Value(value) for name, value in row.figures.items()},
+        source=source.citation.split(")")[0] + ")",
+        address=source.address,
+        date=source.citation.split("(")[1].split(")")[0] if "(" in source.citation else "",
+        note=bench.table.apart.strip(),
+    )
+
+
+def _own(bench: Bench, task: Task, row: dict[str, Any]) -> Entry:
+    figures = {
+        name: Value(figure["value"], figure["low"], figure["high"])
+        for name, figure in row["figures"].items()
+        if figure["value"] is not None
+    }
+    return Entry(
+        id="/".join([task.name, row["split"], row["model"], *([str(row["labels"])] if row["labels"] else [])]),
+        kind="dnalm" if is_network(row["model"]) else "plain",
+        model=row["model"] if is_network(row["model"]) else row["model"].replace("_", " "),
+        what=_start(row["model"]),
+        task=task.name,
+        data=task.data,
+        split=SPLITS.get(row["split"], row["split"]),
+        labels=row["labels"] or row["data"]["trained_on"],
+        seeds=len(row["seeds"]),
+        figures=figures,
+        source="measured here",
+        address="",
+        date=row["finished"][:10],
+        note=_apart(bench, task, row),
+        row=row,
+    )
+
+
+def _start(model: str) -> str:
+    if not is_network(model):
+        return "plain baseline"
+    start = model.partition("+")[0]
+    return "no pre-training" if start == RANDOM else f"pre-trained: {start}"
+
+
+def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
+    """Why an own row cannot be set beside published ones as it is."""
+    said = []
+    if task.data != bench.table.dataset:
+        said.append("Other data than the published rows': what gives most answers of that set away is hidden here.")
+    elif row["split"] == "grouped":
+        said.append("Harder than the published split: near copies of a held-out sequence are never trained on.")
+    elif row["split"] not in LIKE_PUBLISHED:
+        said.append("Another split than the published one.")
+    if is_network(row["model"]) and row["fingerprint"].get("method", METHOD) != METHOD:
+        said.append("Measured with the head as it was before it last changed.")
+    if (row.get("text") or {}).get("shared"):
+        told = row["text"]
+        said.append(f"Its pre-training text held {told['shared']:,} of the {told['of']:,} sequences, unlabelled.")
+    return " ".join(said)

@@ -1,0 +1,159 @@
+"""Benchmarks: which there are, what stands in their tables, and how they leave the house."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from dnalm.cli import app
+from dnalm.errors import InputError
+from dnalm.evaluation import published
+from dnalm.evaluation.bench import kept
+from dnalm.evaluation.bench.benches import bench, benches, tasks_of
+from dnalm.evaluation.bench.entries import entries
+from dnalm.evaluation.bench.export import export, frame, protocol_line, text_of
+from dnalm.evaluation.networks import METHOD
+from dnalm.evaluation.results.tasks import TASKS
+
+
+def figure(value: float) -> dict:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 100}
+
+
+def own_row(model: str, split: str = "grouped", mcc: float = 0.8, **more) -> dict:
+    return {
+        "model": model,
+        "split": split,
+        "labels": None,
+        "figures": {"mcc": figure(mcc), "accuracy": figure(0.9), "auroc": {**figure(0.9), "value": None}},
+        "seeds": [0, 1, 2],
+        "data": {"name": "bsubtilis-promoters-81", "sha256": "0", "trained_on": 1098},
+        "finished": "2026-11-22T10:00:00+00:00",
+        "fingerprint": {"method": METHOD},
+        **more,
+    }
+
+
+@pytest.fixture
+def results(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Own results alone: nothing ships."""
+    monkeypatch.setattr(kept, "shipped", lambda: tmp_path / "shipped")
+    return home / "bench"
+
+
+def keep(folder: Path, task: str, *rows: dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{task}.json").write_text(json.dumps({"schema": 1, "task": task, "title": "", "rows": list(rows)}))
+
+
+def test_every_published_table_is_a_benchmark_and_says_why_it_has_no_runs() -> None:
+    found = benches()
+    assert list(found) == list(published.load().tasks)
+    for one in found.values():
+        assert bool(one.tasks) != bool(one.state), one.name
+    assert "not to be had" in found["dog-enhancers"].state
+    assert found["human-enhancers"].figure == "accuracy"
+    assert found["dog-enhancers"].figure == "auroc"
+    assert found["bsubtilis-promoters-81"].figure == "mcc"
+
+
+def test_the_set_with_the_start_codon_hidden_is_the_headline() -> None:
+    names = [task.name for task in bench("ecoli-promoters-150").tasks]
+    assert names == ["ecoli-promoters-150-masked", "ecoli-promoters-150"]
+    names = [task.name for task in bench("ecoli-promoters-150-few-labels").tasks]
+    assert names == ["few-labels-150-masked", "few-labels-150"]
+    assert bench("few-labels-150").name == "ecoli-promoters-150-few-labels"
+    assert tasks_of("lm-ecoli") == (TASKS["lm-ecoli"],)
+
+
+def test_a_name_that_is_none_and_one_that_cannot_run_are_refused_in_a_sentence() -> None:
+    with pytest.raises(InputError, match="there are ecoli-promoters-150, "):
+        bench("nothing")
+    with pytest.raises(InputError, match=r"cannot be run here\. The dog sequences"):
+        tasks_of("dog-enhancers")
+
+
+def test_own_rows_take_the_place_of_shipped_ones_of_the_same_model_and_split(results: Path, tmp_path: Path) -> None:
+    task = TASKS["bsubtilis-promoters-81"]
+    assert kept.rows_of(task) == []
+    keep(tmp_path / "shipped", task.name, own_row("gc_alone", mcc=0.5), own_row("gc_alone", "random", mcc=0.6))
+    keep(results, task.name, own_row("gc_alone", mcc=0.7))
+    found = {row["split"]: row["figures"]["mcc"]["value"] for row in kept.rows_of(task)}
+    assert found == {"grouped": 0.7, "random": 0.6}
+
+
+def test_each_row_says_what_it_is_and_why_it_cannot_be_ranked(results: Path) -> None:
+    text = {"shared": 12, "of": 1373, "why": "", "facts": {}}
+    rows = [
+        own_row("gc_alone"),
+        own_row("bacteria-lm+wide", "random", text=text),
+        own_row("random+wide", fingerprint={"method": METHOD - 1}),
+    ]
+    keep(results, "bsubtilis-promoters-81", *rows)
+    found = {one.id: one for one in entries(bench("bsubtilis-promoters-81"))}
+    assert [one.kind for one in found.values()] == ["published", "published", "plain", "dnalm", "dnalm"]
+    theirs = found["published-1"]
+    assert (theirs.figures["mcc"].value, theirs.figures["mcc"].low, theirs.split) == (0.759, None, "as published")
+    assert "grouped folds" in theirs.note
+    plain = found["bsubtilis-promoters-81/grouped/gc_alone"]
+    assert (plain.model, plain.what, plain.labels, plain.seeds) == ("gc alone", "plain baseline", 1098, 3)
+    assert "Harder than the published split" in plain.note
+    assert "auroc" not in plain.figures
+    ours = found["bsubtilis-promoters-81/random/bacteria-lm+wide"]
+    assert ours.what == "pre-trained: bacteria-lm"
+    assert ours.note == "Its pre-training text held 12 of the 1,373 sequences, unlabelled."
+    older = found["bsubtilis-promoters-81/grouped/random+wide"]
+    assert older.what == "no pre-training"
+    assert "as it was before it last changed" in older.note
+
+
+def test_the_masked_rows_say_that_their_data_are_others(results: Path) -> None:
+    keep(results, "ecoli-promoters-150-masked", own_row("gc_alone", "test"))
+    own = next(one for one in entries(bench("ecoli-promoters-150")) if one.row)
+    assert "is hidden here" in own.note
+
+
+def test_the_table_leaves_the_house_whole(results: Path) -> None:
+    keep(results, "bsubtilis-promoters-81", own_row("gc_alone"))
+    one = bench("bsubtilis-promoters-81")
+    rows = entries(one)
+    text = export(one, rows, ["mcc"], "csv")
+    head, _, body = text.partition("\n")
+    assert head == f"# {protocol_line(one)}"
+    again = pd.read_csv(io.StringIO(body))
+    assert again["mcc"].tolist() == [0.86, 0.759, 0.8]
+    assert again["mcc_low"].isna().tolist() == [True, True, False]
+    assert frame(rows, ["mcc"])["model"].tolist() == again["model"].tolist()
+    assert text_of(rows[-1], "mcc") == "0.800 [0.700, 0.900]"
+    assert text_of(rows[0], "auprc") == ""
+    markdown = export(one, rows, ["mcc"], "markdown").splitlines()
+    assert markdown[2].startswith("| CNN (CNNProm) |")
+    assert markdown[-1] == protocol_line(one)
+    latex = export(one, rows, ["mcc"], "latex")
+    assert r"95 \% intervals" in latex
+    assert latex.count(r"\\") == len(rows) + 1
+
+
+def test_the_command_lists_and_prints(results: Path, tmp_path: Path) -> None:
+    keep(results, "bsubtilis-promoters-81", own_row("gc_alone"), own_row("gc_alone", "random"))
+    listed = json.loads(CliRunner().invoke(app, ["bench", "list", "--json"]).stdout)["benchmarks"]
+    counts = {one["task"]: (one["published"], one["measured"]) for one in listed}
+    assert counts["bsubtilis-promoters-81"] == (2, 2)
+    assert counts["dog-enhancers"] == (4, 0)
+    shown = CliRunner().invoke(app, ["bench", "table", "bsubtilis-promoters-81", "--split", "random"])
+    assert [line.split("\t")[3] for line in shown.stdout.splitlines()[1:]] == ["as published"] * 2 + ["random 5-fold"]
+    assert "Published: " in shown.stderr
+    path = tmp_path / "t.tex"
+    told = ["bench", "table", "bsubtilis-promoters-81", "--format", "latex", "-o", str(path)]
+    assert CliRunner().invoke(app, told).exit_code == 0
+    assert path.read_text().startswith("% needs")
+    refused = CliRunner().invoke(app, ["bench", "table", "bsubtilis-promoters-81", "--figure", "nonsense"])
+    assert refused.exit_code == 2
+    assert "there is no figure 'nonsense'" in refused.stderr
+    shown = CliRunner().invoke(app, ["bench", "table", "bsubtilis-promoters-81", "--json"])
+    assert json.loads(shown.stdout)["rows"][0]["mcc"] == 0.86
