@@ -14,6 +14,7 @@ FILES = {
     "fine-tune": "views/fine_tune.py",
     "jobs": "views/jobs.py",
     "models": "views/models.py",
+    "benchmarks": "views/benchmarks.py",
     "long-sequences": "views/long_sequences.py",
 }
 

@@ -21,6 +21,7 @@ PRE_TRAIN = st.Page("views/pre_train.py", title="Pre-train", icon=":material/mod
 FINE_TUNE = st.Page("views/fine_tune.py", title="Fine-tune", icon=":material/tune:", url_path="fine-tune")
 JOBS = st.Page("views/jobs.py", title="Jobs", icon=":material/list_alt:", url_path="jobs")
 MODELS = st.Page("views/models.py", title="Models", icon=":material/category:", url_path="models")
+BENCHMARKS = st.Page("views/benchmarks.py", title="Benchmarks", icon=":material/leaderboard:", url_path="benchmarks")
 LONG_SEQUENCES = st.Page(
     "views/long_sequences.py",
     title="Long sequences",
@@ -33,7 +34,13 @@ st.html("<style>.stMainBlockContainer{padding-top:4rem}</style>")
 
 # On top: the pictures want the width that a sidebar takes.
 page = st.navigation(
-    {"": [HOME, DATA], "Train": [PRE_TRAIN, FINE_TUNE, JOBS, MODELS], "Scan": [LONG_SEQUENCES]}, position="top"
+    {
+        "": [HOME, DATA],
+        "Train": [PRE_TRAIN, FINE_TUNE, JOBS, MODELS],
+        "Compare": [BENCHMARKS],
+        "Scan": [LONG_SEQUENCES],
+    },
+    position="top",
 )
 show_address()
 page.run()

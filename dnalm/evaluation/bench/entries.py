@@ -23,6 +23,7 @@ SPLITS = {
     "test": "held-out part",
     "few-labels": "held-out part",
 }
+PUBLISHED = "As published, each on its own sequences"
 LIKE_PUBLISHED = ("random", "few-labels")
 """Splits of the kind that most published figures come from."""
 
@@ -54,6 +55,7 @@ class Entry:
         source: whom the figure comes from.
         address: of the source; empty for an own row.
         date: when it was measured, or published, as far as known.
+        group: what it may be ranked within: rows of the same sequences, dealt the same way.
         note: why it cannot be compared fairly with the rows of the other kind; empty where it can.
         row: of the results file, for own rows.
     """
@@ -71,16 +73,18 @@ class Entry:
     source: str
     address: str
     date: str
+    group: str
     note: str
     row: dict[str, Any] | None = None
 
 
 def entries(bench: Bench) -> list[Entry]:
-    """A benchmark's rows: published ones, then each task's own as its table has them."""
-    found = [_published(bench, number, row) for number, row in enumerate(bench.table.rows)]
+    """A benchmark's rows: each task's own, those of one group together, then published ones."""
+    found = []
     for task in bench.tasks:
-        found += [_own(bench, task, row) for row in rows_of(task)]
-    return found
+        own = [_own(bench, task, row) for row in rows_of(task)]
+        found += sorted(own, key=lambda one: task.splits.index(one.row["split"]) if one.row else 0)
+    return found + [_published(bench, number, row) for number, row in enumerate(bench.table.rows)]
 
 
 def _published(bench: Bench, number: int, row: published.Row) -> Entry:
@@ -100,6 +104,7 @@ def _published(bench: Bench, number: int, row: published.Row) -> Entry:
         source=source.citation.split(")")[0] + ")",
         address=source.address,
         date=source.citation.split("(")[1].split(")")[0] if "(" in source.citation else "",
+        group=PUBLISHED,
         note=bench.table.apart.strip(),
     )
 
@@ -124,9 +129,21 @@ def _own(bench: Bench, task: Task, row: dict[str, Any]) -> Entry:
         source="measured here",
         address="",
         date=row["finished"][:10],
+        group=_group(bench, task, row),
         note=_apart(bench, task, row),
         row=row,
     )
+
+
+def _group(bench: Bench, task: Task, row: dict[str, Any]) -> str:
+    names = {
+        "grouped": "Grouped folds: no near copy of a tested sequence is learnt from",
+        "random": "Random folds, as most figures are published",
+        "test": "The held-out part of the set",
+        "few-labels": "The held-out part of the set, few labels",
+    }
+    hidden = "" if task.data == bench.table.dataset else ", with what gives most answers away hidden"
+    return names.get(row["split"], row["split"]) + hidden
 
 
 def _start(model: str) -> str:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.results import predictions
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled
 from dnalm.evaluation.results.models import Models, start_of
@@ -64,6 +66,7 @@ def gather(task: Task, store: Store, models: Models, folder: Path, snapshots: Se
     """
     document = read_results(folder, task)
     kept = {(row["model"], row["split"], row["labels"]): row for row in document["rows"]}
+    columns: dict[str, pd.Series] = {}
     for row in rows(task, models, snapshots):
         done = _done(task, row, store, models)
         key = (row.model, row.split, row.labels)
@@ -71,13 +74,28 @@ def gather(task: Task, store: Store, models: Models, folder: Path, snapshots: Se
             continue
         measured = _bits_row if task.kind == "bits" else _classifier_row
         kept[key] = {**asdict(row), **measured(task, row, done), **_side(task, row, store, models)}
+        if task.kind in ("folds", "test"):
+            columns |= _columns(task, row, done)
     for row in rows(task, models, snapshots):
         _put_difference(task, row, kept, store, models)
     document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
     if document["rows"]:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(results_file(folder, task), json.dumps(document, indent=1) + "\n")
+    if columns:
+        data = labelled(task.data)
+        fixed = {predictions.TRUTH: data.truth, predictions.GROUP: groups_of(task.data)}
+        predictions.write(predictions.predictions_file(folder, task.name), fixed, columns)
     return document
+
+
+def _columns(task: Task, row: Row, done: dict[int, list[Document]]) -> dict[str, pd.Series]:
+    """A row's predictions, sequence by sequence."""
+    count, found = len(labelled(task.data).truth), {}
+    for seed, documents in done.items():
+        run, place = _run(row, seed, documents)
+        found |= predictions.columns_of(row.split, row.model, run, place, count)
+    return found
 
 
 def _done(task: Task, row: Row, store: Store, models: Models) -> dict[int, list[Document]]:

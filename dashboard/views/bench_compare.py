@@ -1,0 +1,143 @@
+"""Rows that are ticked, held against each other: paired differences, what was set differently, where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts.bench import label_of
+from dashboard.figures import TITLES
+from dashboard.links import link
+from dashboard.saying import plain
+from dnalm.datasets import Dataset
+from dnalm.errors import DnalmError
+from dnalm.evaluation.bench import pairs
+from dnalm.evaluation.bench.entries import Entry
+
+MOST_LISTED = 200
+
+
+def show(ticked: Sequence[Entry]) -> None:
+    """Draw the comparison of the rows that are ticked with the first of them."""
+    own = [one for one in ticked if one.row is not None]
+    if len(own) < 2:
+        return
+    reference, others = own[0], own[1:]
+    st.header("Is the difference more than chance?")
+    apart = {one.id: pairs.comparable(one, reference) for one in others}
+    for one in others:
+        if apart[one.id]:
+            said = f"{label_of(one)} cannot be held against {label_of(reference)}: {apart[one.id]}."
+            st.warning(plain(said), icon=":material/warning:")
+    found = [one for one in others if not apart[one.id]]
+    if not found:
+        return
+    try:
+        with st.spinner("Comparing sequence by sequence"):
+            compared = _compared([reference, *found])
+    except DnalmError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    names = {one.id: label_of(one) for one in own}
+    st.caption(plain(f"{reference.group}."))
+    st.write(plain(f"Each against {names[reference.id]}, on the same sequences:"))
+    st.dataframe(
+        pd.DataFrame([_line(pair, names) for pair in compared]),
+        hide_index=True,
+        key="bench_pairs",
+        alt=f"{len(compared)} paired comparisons with {names[reference.id]}",
+    )
+    st.caption(
+        "Differences are means over the seeds that both have; intervals are of a paired bootstrap over groups of "
+        "near copies (on random folds over sequences). p is McNemar's exact test on the calls of the first seed, "
+        f"corrected for {len(compared)} comparison{'s' if len(compared) > 1 else ''} (Benjamini and Hochberg)."
+    )
+    if len(found) == 1:
+        _changed(found[0], reference)
+        _disagreements(found[0], reference)
+    else:
+        st.caption("Tick just two to see what was set differently and on which sequences they disagree.")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _of(key: tuple[tuple[str, str], ...], _entries: list[Entry]) -> list[pairs.Pair]:
+    del key  # it names what is cached: the rows and their predictions' checksums
+    return pairs.compare(_entries)
+
+
+def _compared(entries: list[Entry]) -> list[pairs.Pair]:
+    return _of(tuple((one.id, one.row["predictions_sha256"]) for one in entries if one.row), entries)
+
+
+def _line(pair: pairs.Pair, names: dict[str, str]) -> dict[str, object]:
+    line: dict[str, object] = {"Row": names[pair.first]}
+    for name, figure in pair.differences.items():
+        line[f"{TITLES[name]}, difference"] = f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
+    return line | {
+        "Right where the other errs": pair.test.first_only,
+        "The other way round": pair.test.second_only,
+        "p, corrected": "< 0.0001" if pair.adjusted < 1e-4 else f"{pair.adjusted:.4f}",
+        "Seeds": len(pair.seeds),
+    }
+
+
+def _changed(first: Entry, second: Entry) -> None:
+    st.subheader("What was set differently?", anchor=False)
+    found = pairs.changes(first, second)
+    if found.empty:
+        st.write("Nothing: only the model differs.")
+        return
+    found.columns = ["What", label_of(first), label_of(second)]
+    st.dataframe(found, hide_index=True, key="bench_changes", alt=f"{len(found)} settings that differ")
+
+
+def _disagreements(first: Entry, second: Entry) -> None:
+    st.subheader("On which sequences do they disagree?", anchor=False)
+    found = pairs.disagreements(first, second)
+    if found.empty:
+        st.write("On none: they call every sequence alike.")
+        return
+    right = int((found["right"] == "first").sum())
+    st.write(
+        plain(
+            f"On {len(found):,}: {label_of(first)} is right on {right:,} of them, {label_of(second)} on "
+            f"{len(found) - right:,}."
+        )
+    )
+    shown = found.head(MOST_LISTED)
+    frame = pd.DataFrame(
+        {
+            **_sequences(first.data, shown["row"].to_list()),
+            "Positive": shown["truth"].to_numpy(),
+            label_of(first): shown["first"].to_numpy(),
+            label_of(second): shown["second"].to_numpy(),
+            "Right": [label_of(first if one == "first" else second) for one in shown["right"]],
+        }
+    )
+    st.dataframe(
+        frame, hide_index=True, key="bench_disagree", alt=f"{len(found)} sequences on which two models disagree"
+    )
+    if "Bases" not in frame:
+        link("data", "Make the set, to see the sequences", icon=":material/database:", query={"dataset": first.data})
+    if len(found) > len(shown):
+        st.caption(f"The {len(shown)} widest apart; the file has all.")
+    st.download_button(
+        "All of them (CSV)",
+        lambda: found.to_csv(index=False),
+        file_name="disagreements.csv",
+        mime="text/csv",
+        key="bench_disagree_csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def _sequences(data: str, rows: list[int]) -> dict[str, list[object]]:
+    """The sequences themselves where the set is here; else where they stand in it."""
+    try:
+        table = Dataset.load(data).table.iloc[rows]
+    except DnalmError:
+        return {"Row of the set": [row + 1 for row in rows]}
+    return {"Sequence": table["id"].to_list(), "Bases": table["sequence"].to_list()}

@@ -1,0 +1,186 @@
+"""Two models on the same sequences: is one better, on which sequences do they differ, and what was set differently?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control
+
+from dnalm.errors import InputError
+from dnalm.evaluation.bench.entries import Entry
+from dnalm.evaluation.bench.kept import own, shipped
+from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.paired import McNemar, mcnemar
+from dnalm.evaluation.results import predictions
+from dnalm.evaluation.results.intervals import mean_figures
+from dnalm.metrics import Figure
+
+FIGURES = ("mcc", "accuracy", "auroc")
+_SEED = 0  # of the bootstrap: the same predictions give the same interval
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How a model compares with another on the same sequences.
+
+    Attributes:
+        first: id of the entry.
+        second: id of the entry that it is held against.
+        seeds: those that both have.
+        differences: the first's figure minus the second's, mean over seeds, with its 95 % interval.
+        test: McNemar's test on the calls of the first of the seeds.
+        adjusted: its p after the correction for all pairs that were asked for (Benjamini and Hochberg 1995).
+    """
+
+    first: str
+    second: str
+    seeds: tuple[int, ...]
+    differences: dict[str, Figure]
+    test: McNemar
+    adjusted: float
+
+
+def predictions_of(entry: Entry) -> Path | None:
+    """The file that has an own row's predictions; None where none has."""
+    if entry.row is None or entry.task is None or entry.row["labels"]:
+        return None
+    wanted = f"{entry.row['split']}/{entry.row['model']}"
+    for folder in (own(), shipped()):
+        path = predictions.predictions_file(folder, entry.task)
+        if wanted in predictions.names(path):
+            return path
+    return None
+
+
+def runs_of(entry: Entry) -> tuple[list[OutOfFold], pd.DataFrame]:
+    """An own row's predictions, seed by seed; see `dnalm.evaluation.results.predictions.read`.
+
+    Raises:
+        InputError: they are not kept.
+    """
+    path = predictions_of(entry)
+    if path is None or entry.row is None:
+        raise InputError(f"the predictions of {entry.model} are not kept")
+    return predictions.read(path, entry.row["split"], entry.row["model"], entry.row["seeds"])
+
+
+def comparable(first: Entry, second: Entry) -> str:
+    """Why two rows cannot be held against each other sequence by sequence; empty where they can."""
+    if first.row is None or second.row is None:
+        return "published figures come without predictions"
+    if first.task != second.task or first.split != second.split:
+        return "they were measured on other sequences or another split"
+    if predictions_of(first) is None or predictions_of(second) is None:
+        return "the predictions of one are not kept"
+    if not set(first.row["seeds"]) & set(second.row["seeds"]):
+        return "they have no seed in common"
+    return ""
+
+
+def compare(entries: Sequence[Entry], *, resamples: int = 1000) -> list[Pair]:
+    """Hold each entry against the first; p is corrected for how many there are.
+
+    Args:
+        entries: own rows of one task and split; those that cannot be compared with the first are left out.
+        resamples: of the bootstrap, which draws whole groups but on random folds.
+
+    Raises:
+        InputError: the predictions cannot be read.
+    """
+    if len(entries) < 2:
+        return []
+    reference, found = entries[0], []
+    for entry in entries[1:]:
+        if comparable(entry, reference):
+            continue
+        (ours, theirs), table, seeds = _both(entry, reference)
+        random = entry.row is not None and entry.row["split"] == "random"
+        differences = mean_figures(
+            ours,
+            minus=theirs,
+            figures=FIGURES,
+            groups=None if random else table[predictions.GROUP].to_numpy(),
+            generator=np.random.default_rng(_SEED),
+            resamples=resamples,
+        )
+        found.append((entry.id, seeds, differences, mcnemar(ours[0], theirs[0])))
+    if not found:
+        return []
+    adjusted = false_discovery_control([test.p for *_, test in found])
+    return [
+        Pair(name, reference.id, seeds, differences, test, float(p))
+        for (name, seeds, differences, test), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def disagreements(first: Entry, second: Entry) -> pd.DataFrame:
+    """The sequences that one calls positive and the other does not, the widest apart first.
+
+    Returns:
+        `row` (in the dataset, 0-based), `truth`, `first` and `second` (probabilities of the first common seed), `right`
+        (which of the two is: "first" or "second").
+
+    Raises:
+        InputError: the predictions cannot be read.
+    """
+    (ours, theirs), table, _ = _both(first, second)
+    one, other = ours[0], theirs[0]
+    called, called_other = one.probability >= one.threshold, other.probability >= other.threshold
+    frame = pd.DataFrame(
+        {
+            "row": table.index,
+            "truth": one.truth,
+            "first": one.probability,
+            "second": other.probability,
+            "right": np.where(called == one.truth, "first", "second"),
+        }
+    )[called != called_other]
+    return frame.iloc[np.argsort(-(frame["first"] - frame["second"]).abs().to_numpy(), kind="stable")]
+
+
+def _both(first: Entry, second: Entry) -> tuple[tuple[list[OutOfFold], list[OutOfFold]], pd.DataFrame, tuple[int, ...]]:
+    """The runs of both on the seeds that both have."""
+    (ours, table), (theirs, _) = runs_of(first), runs_of(second)
+    seeds = sorted({run.seed for run in ours} & {run.seed for run in theirs})
+    pair = tuple([run for run in runs if run.seed in seeds] for runs in (ours, theirs))
+    return (pair[0], pair[1]), table, tuple(seeds)
+
+
+def changes(first: Entry, second: Entry) -> pd.DataFrame:
+    """What differs between what two own rows rest on: `field`, `first`, `second`; a line a field."""
+    flat = [_flat(entry.row.get("fingerprint", {})) | _about(entry) if entry.row else {} for entry in (first, second)]
+    names = dict.fromkeys([*flat[0], *flat[1]])
+    lines = [
+        {"field": name, "first": flat[0].get(name, ""), "second": flat[1].get(name, "")}
+        for name in names
+        if flat[0].get(name) != flat[1].get(name)
+    ]
+    return pd.DataFrame(lines, columns=["field", "first", "second"])
+
+
+def _about(entry: Entry) -> dict[str, str]:
+    row = entry.row or {}
+    return {
+        "data": f"{entry.data} {row.get('data', {}).get('sha256', '')[:12]}",
+        "split": entry.split,
+        "trained on": str(entry.labels),
+        "seeds": ", ".join(map(str, row.get("seeds", []))),
+        "machine": "; ".join(row.get("machines", [])),
+        **{f"version of {name}": str(value) for name, value in row.get("versions", {}).items()},
+    }
+
+
+def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            if value not in (None, ""):
+                found[f"{prefix}{name}"] = str(value)
+    return found

@@ -1,0 +1,242 @@
+"""The page Benchmarks: tables with their splits apart, ticks, curves, paired tests, and what is not yet run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.charts.bench import curves_chart, few_chart, figures_chart
+from dashboard.charts.theme import LIGHT
+from dnalm.evaluation.bench import kept, pairs
+from dnalm.evaluation.bench.benches import bench, benches
+from dnalm.evaluation.bench.curves import curves
+from dnalm.evaluation.bench.entries import entries
+from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.networks import METHOD
+from dnalm.evaluation.results import predictions
+from dnalm.metrics import binary_metrics
+
+PAGE = Path(__file__).resolve().parents[2] / "dashboard" / "views" / "benchmarks.py"
+TASK = "bsubtilis-promoters-81"
+N = 200
+
+
+def run_of(seed: int, noise: float) -> OutOfFold:
+    """Predictions of 200 sequences, half of them positive; the more noise, the worse."""
+    generator = np.random.default_rng([seed, round(100 * noise)])
+    truth = np.arange(N) % 2 == 0
+    probability = np.clip(truth * 0.6 + 0.2 + generator.normal(0, noise, N), 0, 1)
+    return OutOfFold("m", seed, np.zeros(N, int), truth, probability, np.full(N, 0.5), ())
+
+
+def row(model: str, noise: float, split: str = "grouped", **more) -> tuple[dict, dict]:
+    """A row of the results, and its predictions' columns."""
+    runs = [run_of(seed, noise) for seed in (0, 1)]
+    figures = binary_metrics(runs[0].truth, runs[0].probability, threshold=0.5, generator=np.random.default_rng(0))
+    columns = {}
+    for run in runs:
+        columns |= predictions.columns_of(split, model, run, np.arange(N), N)
+    document = {
+        "model": model,
+        "split": split,
+        "labels": None,
+        "figures": {name: figure.as_dict() for name, figure in figures.items()},
+        "seeds": [0, 1],
+        "data": {"name": TASK, "sha256": "0", "trained_on": 160},
+        "finished": "2026-11-22T10:00:00+00:00",
+        "fingerprint": {"method": METHOD, "heads": {"wide": model}},
+        "machines": ["a machine"],
+        "versions": {"torch": "2.13.0"},
+        "predictions_sha256": f"{model}{split}",
+        **more,
+    }
+    return document, columns
+
+
+@pytest.fixture
+def results(home, tmp_path, monkeypatch) -> Path:
+    """Results of one task: a good model, a plain baseline and a bad one, and the plain one on random folds too."""
+    folder = tmp_path / "shipped"
+    monkeypatch.setattr(kept, "shipped", lambda: folder)
+    monkeypatch.setattr(pairs, "shipped", lambda: folder)
+    st.cache_data.clear()
+    made = [
+        row("bacteria-lm+wide", 0.15),
+        row("kmer_logistic", 0.35),
+        row("gc_alone", 0.8),
+        row("kmer_logistic", 0.3, "random"),
+    ]
+    folder.mkdir()
+    document = {"schema": 1, "task": TASK, "title": "", "rows": [one for one, _ in made]}
+    (folder / f"{TASK}.json").write_text(json.dumps(document))
+    columns = {name: column for _, found in made for name, column in found.items()}
+    fixed = {predictions.TRUTH: np.arange(N) % 2 == 0, predictions.GROUP: np.arange(N) // 2}
+    predictions.write(predictions.predictions_file(folder, TASK), fixed, columns)
+    return folder
+
+
+def opened(**query: str) -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=120)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def words(page: AppTest) -> str:
+    found = [one.value for kind in ("markdown", "caption", "header", "subheader") for one in getattr(page, kind)]
+    return "\n".join(found).replace("\\", "")
+
+
+def table(page: AppTest) -> pd.DataFrame:
+    return page.dataframe[0].value
+
+
+def test_rows_of_one_split_stand_together_and_say_why_they_are_not_ranked(results):
+    page = opened(task=TASK)
+    found = table(page)
+    assert found["Model"].tolist() == [
+        *("bacteria-lm+wide", "kmer logistic", "gc alone", "kmer logistic"),
+        *("CNN (CNNProm)", "ULMFiT, pre-trained on several bacteria"),
+    ]
+    assert found["Split"].tolist() == ["grouped 5-fold"] * 3 + ["random 5-fold"] + ["as published"] * 2
+    assert found["MCC"].tolist()[-2:] == ["0.860", "0.759"]
+    assert found["AUROC"].tolist()[-1] == ""
+    assert "Harder than the published split" in found["Not to be ranked with others since"].iloc[0]
+    assert found["95 % interval"].iloc[0].count("0.") >= 1
+    assert "random folds, which are of the published kind" in page.info[0].value
+    assert "How do they trade" not in words(page)
+
+
+def test_the_choice_of_rows_and_split_lives_in_the_address(results):
+    page = opened(task=TASK, show="dnalm,plain", split="grouped", figure="auroc")
+    assert table(page)["Model"].tolist() == ["bacteria-lm+wide", "kmer logistic", "gc alone"]
+    assert list(table(page).columns[2:4]) == ["AUROC", "95 % interval"]
+    page.segmented_control(key="bench_split").set_value("random").run()
+    assert table(page)["Model"].tolist() == ["kmer logistic"]
+    assert page.query_params["split"] == "random"
+    page.selectbox(key="bench_task").set_value("dog-enhancers").run()
+    assert page.query_params["task"] == "dog-enhancers"
+    assert "split" not in page.query_params
+    assert "dog sequences of Cohn et al. are not to be had here" in page.warning[0].value.replace("\\", "")
+
+
+def test_a_benchmark_that_can_be_run_and_was_not_says_how(results):
+    page = opened(task="mouse-tata-251")
+    assert "One command measures it" in page.warning[0].value
+    assert "dnalm bench run mouse-tata-251" in page.code[-1].value
+    page = opened(task="nonsense")
+    assert "there is no benchmark" in page.warning[0].value
+
+
+def test_ticked_rows_show_curves_and_the_paired_test(results):
+    good, plain, bad = (f"{TASK}/grouped/{name}" for name in ("bacteria-lm+wide", "kmer_logistic", "gc_alone"))
+    page = opened(task=TASK, rows=f"{plain},{good},{bad}")
+    shown = words(page)
+    assert "expected calibration error" in shown
+    assert "corrected for 2 comparisons" in shown
+    found = page.dataframe[1].value.set_index("Row")
+    assert list(found.index) == ["bacteria-lm+wide", "gc alone"]
+    assert found.loc["bacteria-lm+wide", "MCC, difference"].startswith("+")
+    assert found.loc["gc alone", "MCC, difference"].startswith("-")
+    assert float(found.loc["gc alone", "p, corrected"]) < 0.05
+    assert "Tick just two" in shown
+
+
+def test_two_ticked_rows_show_what_was_set_differently_and_where_they_disagree(results):
+    page = opened(task=TASK, rows=f"{TASK}/grouped/bacteria-lm+wide,{TASK}/grouped/kmer_logistic")
+    changed = page.dataframe[2].value
+    assert changed["What"].tolist() == ["heads.wide"]
+    listed = page.dataframe[3].value
+    assert listed["Right"].isin(["bacteria-lm+wide", "kmer logistic"]).all()
+    gap = (listed["bacteria-lm+wide"] - listed["kmer logistic"]).abs()
+    assert gap.is_monotonic_decreasing
+    assert f"On {len(listed)}:" in words(page)
+
+
+def test_rows_of_different_splits_are_not_held_against_each_other(results):
+    page = opened(task=TASK, rows=f"{TASK}/grouped/kmer_logistic,{TASK}/random/kmer_logistic")
+    assert "measured on other sequences or another split" in page.warning[0].value.replace("\\", "")
+    assert len(page.dataframe) == 1
+
+
+def test_a_damaged_file_of_results_is_one_sentence(results):
+    (results / f"{TASK}.json").write_text("{")
+    page = opened(task=TASK)
+    assert "not JSON" in page.error[0].value
+
+
+def test_every_benchmark_opens_with_what_ships():
+    st.cache_data.clear()
+    for name in benches():
+        page = opened(task=name)
+        assert len(table(page)) >= len(bench(name).table.rows)
+        assert not page.error
+
+
+def test_the_paired_difference_is_that_of_the_runs_and_the_disagreements_those_of_the_calls(results):
+    found = {one.id.split("/", 1)[1]: one for one in entries(bench(TASK)) if one.row}
+    first, second = found["grouped/bacteria-lm+wide"], found["grouped/kmer_logistic"]
+    (pair,) = pairs.compare([second, first], resamples=200)
+    values = []
+    for seed in (0, 1):
+        mcc = []
+        for noise in (0.15, 0.35):
+            run = run_of(seed, noise)
+            figures = binary_metrics(
+                run.truth, run.probability, threshold=0.5, generator=np.random.default_rng(0), resamples=0
+            )
+            mcc.append(figures["mcc"].value)
+        values.append(mcc[0] - mcc[1])
+    assert pair.differences["mcc"].value == pytest.approx(np.mean(values))
+    assert pair.seeds == (0, 1)
+    called = [run_of(0, noise).probability >= 0.5 for noise in (0.15, 0.35)]
+    rows = pairs.disagreements(first, second)
+    assert sorted(rows["row"]) == np.flatnonzero(called[0] != called[1]).tolist()
+    assert pair.test.first_only == (rows["right"] == "first").sum()
+    assert pairs.compare([first]) == []
+    published = next(one for one in entries(bench(TASK)) if one.row is None)
+    assert "without predictions" in pairs.comparable(first, published)
+
+
+def test_predictions_of_other_rows_stay_and_another_dataset_begins_anew(tmp_path):
+    path, run = tmp_path / "predictions" / "t.parquet", run_of(0, 0.2)
+    fixed = {predictions.TRUTH: run.truth, predictions.GROUP: np.arange(N)}
+    predictions.write(path, fixed, predictions.columns_of("grouped", "a", run, np.arange(N), N))
+    predictions.write(path, fixed, predictions.columns_of("grouped", "b", run, np.arange(N), N))
+    assert predictions.names(path) == {"grouped/a", "grouped/b"}
+    (found,), table = predictions.read(path, "grouped", "a", [0])
+    assert np.abs(found.probability - run.probability).max() <= 0.0005
+    assert ((found.probability >= found.threshold) == (run.probability >= run.threshold)).all()
+    assert table[predictions.GROUP].tolist() == list(range(N))
+    other = {predictions.TRUTH: ~run.truth, predictions.GROUP: np.arange(N)}
+    predictions.write(path, other, predictions.columns_of("grouped", "b", run, np.arange(N), N))
+    assert predictions.names(path) == {"grouped/b"}
+
+
+def test_the_pictures_hold_every_row_and_nothing_of_a_name_is_markup(results):
+    rows = entries(bench(TASK))
+    figure = figures_chart(rows, "mcc", LIGHT, ticked=[rows[0].id])
+    assert sum(len(trace.x) for trace in figure.data) == len(rows)
+    assert next(note.text for note in figure.layout.annotations).startswith("<b>As published")
+    found = {"<b>x": curves(run_of(0, 0.2))}
+    traces = curves_chart(found, LIGHT).data
+    assert traces[0].name == "&lt;b&gt;x"
+    assert len(traces) == 3
+    few = few_chart(entries(bench("ecoli-promoters-150-few-labels")), "mcc", LIGHT)
+    assert [trace.name for trace in few.data if trace.showlegend] == ["as published"]
+
+
+def test_the_files_are_what_the_page_shows(results):
+    from dnalm.evaluation.bench.export import export
+
+    text = export(bench(TASK), entries(bench(TASK)), ["mcc"], "csv")
+    assert len(pd.read_csv(io.StringIO(text.split("\n", 1)[1]))) == 6
