@@ -26,6 +26,7 @@ PAGES = {
     "fine-tune": "/fine-tune",
     "jobs": "/jobs",
     "models": "/models",
+    "benchmarks": "/benchmarks",
     "long-sequences": "/long-sequences",
 }
 SIZES = {"": {"width": 1440, "height": 900}, "-800": {"width": 800, "height": 900}}
