@@ -191,4 +191,4 @@ def _line_of(one: Entry) -> str:
 
 
 def _wrapped(title: str) -> str:
-    return title.replace(", with ", ",<br>with ")
+    return title.replace(", start", ",<br>start")

@@ -70,6 +70,7 @@ STAGES = {
     "head": "head alone",
     "all": "all layers",
     "wide": "fitting the wide head",
+    "measuring": "measuring, unit by unit",
 }
 
 

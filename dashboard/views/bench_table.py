@@ -9,13 +9,19 @@ import streamlit as st
 
 from dashboard.charts.bench import KINDS
 from dashboard.figures import TITLES
-from dashboard.saying import plain
+from dashboard.links import link
+from dashboard.saying import plain, refused, say_refusal
 from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.entries import Entry
 from dnalm.evaluation.bench.export import export
+from dnalm.lab import jobs
+from dnalm.lab.people import User
+from dnalm.training.config import BenchConfig
 
 SHOWN = ("mcc", "accuracy", "auroc", "precision", "recall", "specificity", "f1")
 KEY = "bench_rows"
+QUEUED = "bench_queued"
+REFUSED = "bench_refused"
 TALLEST = 560
 
 
@@ -98,8 +104,8 @@ def _frame(rows: Sequence[Entry], figure: str) -> pd.DataFrame:
     return pd.DataFrame(lines).astype({"Labels": "Int64", "Seeds": "Int64"})
 
 
-def take_away(bench: Bench, rows: Sequence[Entry], figure: str) -> None:
-    """The table as files, and the commands that measure it and print it."""
+def take_away(user: User, bench: Bench, rows: Sequence[Entry], figure: str) -> None:
+    """The table as files, the commands that measure it and print it, and a button that has it measured."""
     st.header("Take it away, or measure it again")
     figures = list(dict.fromkeys([figure, *(name for name in SHOWN if any(name in one.figures for one in rows))]))
     kinds = (("csv", "CSV", "text/csv"), ("markdown", "Markdown", "text/markdown"), ("latex", "LaTeX", "text/x-tex"))
@@ -118,6 +124,35 @@ def take_away(bench: Bench, rows: Sequence[Entry], figure: str) -> None:
     lines = [f"dnalm bench table {bench.name} --format latex"]
     if bench.tasks:
         lines.insert(0, f"dnalm bench run {bench.name}")
+        _measure(user, bench)
     else:
         st.caption(plain(bench.state))
     st.code("\n".join(lines), language="bash")
+
+
+def _measure(user: User, bench: Bench) -> None:
+    """A button that queues what the table still lacks here."""
+    st.caption(
+        "Measuring fits every model of the table on all folds and seeds, which takes hours on a processor. What was "
+        "measured on this server with the same data and models is not measured again; it can be cancelled and resumed."
+    )
+    st.button(
+        "Measure it here",
+        key="bench_measure",
+        icon=":material/play_arrow:",
+        on_click=_queue,
+        args=(user, bench.name),
+    )
+    say_refusal(REFUSED)
+    if queued := st.session_state.get(QUEUED, {}).get(bench.name):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.write("It is queued:")
+            link("jobs", "follow it", icon=":material/list_alt:", query={"job": queued})
+
+
+def _queue(user: User, name: str) -> None:
+    made: list[str] = []
+    if not refused(
+        lambda: made.append(jobs.submit(user, BenchConfig(task=name, name=f"bench-{name}")).id), here=REFUSED
+    ):
+        st.session_state.setdefault(QUEUED, {})[name] = made[0]

@@ -6,72 +6,90 @@ import streamlit as st
 
 from dashboard.charts.bench import KINDS
 from dashboard.figures import TITLES
+from dashboard.person import acting_user
 from dashboard.saying import plain
 from dashboard.views import bench_compare, bench_parts, bench_pictures, bench_table
+from dnalm.datasets.recipes import of_id
 from dnalm.errors import DnalmError
 from dnalm.evaluation.bench.benches import Bench, bench, benches
 from dnalm.evaluation.bench.entries import Entry
+from dnalm.lab import index
+from dnalm.lab.people import User
 
 SPLITS = {
     "all": "All splits",
     "grouped": "Grouped: no near copies",
     "random": "Random, as published",
 }
+USUAL = "ecoli-sigma70-81"
 FIGURES = ("mcc", "accuracy", "auroc", "auprc", "precision", "recall", "specificity", "f1")
 
 
 def page() -> None:
     """Draw the page from its address: `task`, `figure`, `show`, `split`, `rows`."""
     st.title("Which model is worth believing, and for what?")
-    chosen = _chosen()
-    if chosen is None:
-        return
+    user = acting_user()
     try:
+        chosen = _chosen(user)
         every = bench_parts.entries_of(chosen)
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
     figure, rows = _filters(chosen, every)
-    st.caption(plain(f"{chosen.table.title}. Published: {chosen.table.protocol.strip()}"))
+    published = "Published: " if chosen.table.rows else ""
+    st.caption(plain(f"{chosen.table.title}. {published}{chosen.table.protocol.strip()}"))
     if chosen.table.apart:
         st.info(plain(chosen.table.apart.strip()), icon=":material/balance:")
     if chosen.state:
         st.warning(f"Not yet run: {plain(chosen.state)}", icon=":material/hourglass_empty:")
     elif not any(one.row for one in every):
         st.warning("Not yet run. One command measures it, below.", icon=":material/hourglass_empty:")
-    if not rows:
+    if every and not rows:
         st.info("No row is left by this choice.", icon=":material/filter_alt:")
-        return
-    ticked = bench_table.show(chosen, rows, figure)
-    bench_pictures.show(chosen, rows, figure, ticked)
-    bench_compare.show(ticked)
-    bench_table.take_away(chosen, rows, figure)
+    if rows:
+        ticked = bench_table.show(chosen, rows, figure)
+        bench_pictures.show(chosen, rows, figure, ticked)
+        bench_compare.show(ticked)
+    bench_table.take_away(user, chosen, rows, figure)
 
 
-def _chosen() -> Bench | None:
-    every = benches()
+def _chosen(user: User) -> Bench:
+    """What the address names: a published table, or a set that this person may see.
+
+    Raises:
+        InputError: the set has not two classes, or has gone.
+    """
+    every, own = benches(), [one.name for one in index.datasets(user) if of_id(one.name) is None]
     named = st.query_params.get("task", "")
-    if named and named not in every:
-        try:
-            named = bench(named).name
-        except DnalmError as error:
-            st.warning(plain(str(error)), icon=":material/warning:")
-            named = ""
-    names = list(every)
-    value = named or names[2]
+    if named and named not in every and named not in own:
+        found = next((one.name for one in every.values() if named in (task.name for task in one.tasks)), "")
+        if not found:
+            st.warning(
+                plain(f"There is no benchmark {named} here, and no set of that name that you may see."),
+                icon=":material/warning:",
+            )
+        named = found
+    names = [*every, *own]
+    value = named or USUAL
+
+    def title(name: str) -> str:
+        if name not in every:
+            return f"Your set: {name}"
+        return every[name].table.title + ("" if every[name].tasks else " (published figures only)")
+
     st.selectbox(
         "What is to be told apart?",
         names,
-        format_func=lambda name: every[name].table.title + ("" if every[name].tasks else " (published figures only)"),
+        format_func=title,
         width=560,
         **bench_parts.bound("task", value, clears=("rows", "figure", "split")),
     )
-    return every[value]
+    return every[value] if value in every else bench(value)
 
 
 def _filters(chosen: Bench, every: list[Entry]) -> tuple[str, list[Entry]]:
     """The figure that is looked at, and the rows that the choice leaves."""
-    known = [name for name in FIGURES if any(name in one.figures for one in every)]
+    known = [name for name in FIGURES if any(name in one.figures for one in every)] or [chosen.figure]
     usual = chosen.figure if chosen.figure in known else known[0]
     figure = bench_parts.chosen("figure", known, usual)
     with st.container(horizontal=True, vertical_alignment="bottom"):

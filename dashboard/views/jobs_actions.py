@@ -16,14 +16,14 @@ from dnalm.errors import InputError
 from dnalm.lab import jobs
 from dnalm.lab.jobs import Job, JobState
 from dnalm.lab.people import User
-from dnalm.training.config import FinetuneConfig, PretrainConfig, TrainConfig
+from dnalm.training.config import CONFIGS
 
-KINDS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig, "train": TrainConfig}
 # Fields that are most often changed; the form folds the others.
 MAIN = {
     "pretrain": ("name", "genomes", "preset", "minutes", "epochs", "seed"),
     "finetune": ("name", "model", "dataset", "epochs", "seed"),
     "train": ("name", "dataset", "model", "head", "epochs", "seed"),
+    "bench": ("name", "task", "match", "minutes"),
 }
 
 
@@ -135,7 +135,7 @@ def _clone(user: User, job: Job) -> None:
     """A form that holds this job's configuration; what is changed in it makes the new job."""
     st.subheader(f"A new job like {job.name}", anchor=False)
     st.caption("A new job with this one's configuration but for what you change here. This one stays as it is.")
-    kind = KINDS[job.phase]
+    kind = CONFIGS[job.phase]
     bases = {"encoder": kind(**job.config).resolved_encoder().model_dump()} if job.phase == "pretrain" else {}
     form = filled(kind, job.config, key=f"clone_{job.id}", main=MAIN[job.phase], bases=bases)
     changed = differences(job.config, form.config.model_dump(mode="json")) if form.config else {}

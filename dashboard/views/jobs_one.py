@@ -233,6 +233,8 @@ def _curves(shown: Sequence[Job]) -> None:
 
 
 def _no_points(job: Job) -> str:
+    if job.phase == "bench":
+        return "A benchmark has none: many models are fitted, each on folds of its own."
     if job.state is JobState.SUCCEEDED:
         return "It has no learning curve: its head is solved for in one go, without steps."
     if job.state in words.LIVE:
@@ -265,6 +267,9 @@ def _result(user: User, job: Job) -> None:
     if seconds is not None:
         since = " since it was begun the last time" if job.attempts > 1 else ""
         st.caption(f"It ran for {words.duration(seconds)}{since}.")
+    if job.phase == "bench":
+        _bench(result)
+        return
     rows = [
         {
             "Measured on": " / ".join(figure.where),
@@ -279,6 +284,14 @@ def _result(user: User, job: Job) -> None:
     with st.expander("All figures", icon=":material/table:"):
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="all figures with their 95 % intervals")
     _onward(user, job)
+
+
+def _bench(result: dict[str, Any]) -> None:
+    """What a benchmark's job measured, and the way to its table."""
+    measured, left = result.get("measured", 0), result.get("left", 0)
+    st.write(f"**{measured:,} units measured**" + (f", {left:,} left for another time" if left else ""))
+    task = str(result.get("bench", ""))
+    link("benchmarks", "See the table", icon=":material/leaderboard:", query={"task": task})
 
 
 def _onward(user: User, job: Job) -> None:

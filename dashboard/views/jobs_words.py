@@ -9,7 +9,7 @@ from dnalm.lab.jobs import Job, JobState
 from dnalm.lab.queue import Waiting
 from dnalm.settings import settings
 
-PHASES = {"pretrain": "Pre-training", "finetune": "Fine-tuning", "train": "Classifier"}
+PHASES = {"pretrain": "Pre-training", "finetune": "Fine-tuning", "train": "Classifier", "bench": "Benchmark"}
 STATES = {
     JobState.QUEUED: ("waits", ":material/schedule:", "gray"),
     JobState.RUNNING: ("running", ":material/play_circle:", "blue"),

@@ -40,12 +40,13 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Any field: FIELD=V
     epilog=examples(
         "dnalm jobs submit pretrain --set genomes=[ecoli-k12] --set minutes=20 --name my-lm",
         "dnalm jobs submit train --set dataset=ecoli-promoters-150 --set model=ecoli-lm",
+        "dnalm jobs submit bench --set task=mouse-tata-251",
         "dnalm jobs submit settings.yaml --limit-minutes 600 --share",
     ),
 )
 def submit(
     what: Annotated[
-        str, typer.Argument(help="pretrain, finetune, train, or YAML with `phase`, as a run's config.yaml.")
+        str, typer.Argument(help="pretrain, finetune, train, bench, or YAML with `phase`, as a run's config.yaml.")
     ],
     sets: Set = None,
     name: Annotated[str | None, typer.Option(help="Name of the model that it makes.")] = None,
@@ -264,18 +265,17 @@ def changes(sets: list[str] | tuple[()]) -> dict[str, Any]:
 def _kind(what: str) -> tuple[type, Path | None]:
     """The configuration's class, and the file where `what` is one."""
     from dnalm.cli.fields import fields_of
-    from dnalm.training.config import FinetuneConfig, PretrainConfig, TrainConfig
+    from dnalm.training.config import CONFIGS
 
-    kinds = {"pretrain": PretrainConfig, "finetune": FinetuneConfig, "train": TrainConfig}
-    if what in kinds:
-        return kinds[what], None
+    if what in CONFIGS:
+        return CONFIGS[what], None
     file = Path(what)
     if not file.is_file():
-        raise InputError(f"{what}: neither a phase ({', '.join(kinds)}) nor a file")
+        raise InputError(f"{what}: neither a phase ({', '.join(CONFIGS)}) nor a file")
     phase = fields_of(file).get("phase")
-    if phase not in kinds:
-        raise InputError(f"{file}: the field phase is {phase!r}; wanted {', '.join(kinds)}")
-    return kinds[phase], file
+    if phase not in CONFIGS:
+        raise InputError(f"{file}: the field phase is {phase!r}; wanted {', '.join(CONFIGS)}")
+    return CONFIGS[phase], file
 
 
 def _states(names: list[str] | tuple[()]) -> list[Any]:

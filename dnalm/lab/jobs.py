@@ -74,6 +74,7 @@ def submit(
         raise InputError(f"limit_minutes {limit_minutes}: wanted more than 0")
     refuse_over_quota(user, db=db)
     _check_sight(user, config, db)
+    _check_bench(config)
     check_sources(config, fetch=False)
     _check_devices(config.compute.devices, db)
     folder = make_run_folder(config).path
@@ -293,19 +294,28 @@ def _check_sight(user: User, config: RunConfig, db: Database) -> None:
     if user.is_admin:
         return
     from dnalm.datasets.recipes import RECIPES
+    from dnalm.evaluation.bench.benches import known_names
     from dnalm.lab import index, uploads
 
     if model := getattr(config, "model", None):
         index.model(user, model, db=db)
     parts = (config, getattr(config, "pretrain", None))
-    named = {getattr(part, field, None) for part in parts for field in ("dataset", "exclude_matches")}
-    unknown = {name for name in named if name} - set(RECIPES)
+    named = {getattr(part, field, None) for part in parts for field in ("dataset", "exclude_matches", "task")}
+    unknown = {name for name in named if name} - set(RECIPES) - set(known_names())
     unknown -= {name for one in index.datasets(user, db=db) for name in (one.id, one.name)} if unknown else set()
     if unknown:
         raise InputError(f"no dataset {min(unknown)!r} here, or none that is shared with you")
     for name in (name for part in parts for name in getattr(part, "genomes", None) or []):
         if not uploads.may_read(user, Path(name), db=db):
             raise InputError(f"{name}: no such file here, or none that is shared with you")
+
+
+def _check_bench(config: RunConfig) -> None:
+    """Refuse to queue a benchmark that is none, or whose data are not to be had."""
+    if task := getattr(config, "task", None):
+        from dnalm.evaluation.bench.benches import tasks_of
+
+        tasks_of(task)
 
 
 def _check_devices(devices: int, db: Database) -> None:

@@ -216,5 +216,27 @@ class TrainConfig(RunConfig):
         return self
 
 
-AnyConfig = Annotated[PretrainConfig | FinetuneConfig | TrainConfig, Field(discriminator="phase")]
-ANY_CONFIG: TypeAdapter[PretrainConfig | FinetuneConfig | TrainConfig] = TypeAdapter(AnyConfig)
+class BenchConfig(RunConfig):
+    """No training of its own: all folds and seeds of a benchmark, for the models and plain baselines of its table."""
+
+    phase: Literal["bench"] = "bench"
+    task: str = Field(min_length=1, title="Benchmark", description="its name, or a labelled set's")
+    match: list[str] = Field(
+        default_factory=list, title="Only units with", description="measure only units whose name holds these texts"
+    )
+    minutes: float | None = Field(
+        None, gt=0, description="begin no unit after so long", json_schema_extra={"unit": "minutes"}
+    )
+    processes: int = Field(1, ge=1, le=256, title="Side by side", description="units measured at the same time")
+
+
+CONFIGS: dict[str, type[RunConfig]] = {
+    "pretrain": PretrainConfig,
+    "finetune": FinetuneConfig,
+    "train": TrainConfig,
+    "bench": BenchConfig,
+}
+"""The kinds of configuration by their `phase`."""
+AnyRun = PretrainConfig | FinetuneConfig | TrainConfig | BenchConfig
+AnyConfig = Annotated[AnyRun, Field(discriminator="phase")]
+ANY_CONFIG: TypeAdapter[AnyRun] = TypeAdapter(AnyConfig)

@@ -16,12 +16,10 @@ from dnalm.datasets.recipes import RECIPES, load_or_make
 from dnalm.errors import InputError
 from dnalm.model.bundle import find_bundle, read_bundle
 from dnalm.settings import settings
-from dnalm.training.config import ANY_CONFIG, FinetuneConfig, PretrainConfig, RunConfig, TrainConfig
+from dnalm.training.config import ANY_CONFIG, AnyRun, RunConfig
 from dnalm.training.fields import put, sentence_of
 from dnalm.training.genomes import genome_file
 from dnalm.training.run import RunFolder
-
-AnyRun = PretrainConfig | FinetuneConfig | TrainConfig
 
 
 def configured(fields: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> AnyRun:
@@ -71,6 +69,8 @@ def check_sources(config: RunConfig, *, fetch: bool = True) -> None:
 def make_run_folder(config: RunConfig) -> RunFolder:
     """A new run folder in `DNALM_HOME`, named for the model or the task, and the time."""
     fields = config.model_dump(mode="json")
-    stem = fields["name"] or "-".join(part for part in (fields["phase"], fields.get("dataset")) if part)
+    stem = fields["name"] or "-".join(
+        part for part in (fields["phase"], fields.get("dataset") or fields.get("task")) if part
+    )
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     return RunFolder.create_among(settings().runs, f"{Path(stem).name}-{stamp}", fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
+from toy_models import toy_dataset
+
 from dashboard.charts.bench import curves_chart, few_chart, figures_chart
 from dashboard.charts.theme import LIGHT
+from dashboard.person import acting_user
 from dnalm.evaluation.bench import kept, pairs
 from dnalm.evaluation.bench.benches import bench, benches
 from dnalm.evaluation.bench.curves import curves
@@ -21,6 +26,9 @@ from dnalm.evaluation.bench.entries import entries
 from dnalm.evaluation.folds import OutOfFold
 from dnalm.evaluation.networks import METHOD
 from dnalm.evaluation.results import predictions
+from dnalm.lab import index, jobs
+from dnalm.lab.database import database
+from dnalm.lab.people import add_user
 from dnalm.metrics import binary_metrics
 
 PAGE = Path(__file__).resolve().parents[2] / "dashboard" / "views" / "benchmarks.py"
@@ -67,6 +75,7 @@ def results(home, tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(kept, "shipped", lambda: folder)
     monkeypatch.setattr(pairs, "shipped", lambda: folder)
     st.cache_data.clear()
+    database.cache_clear()
     made = [
         row("bacteria-lm+wide", 0.15),
         row("kmer_logistic", 0.35),
@@ -134,7 +143,7 @@ def test_a_benchmark_that_can_be_run_and_was_not_says_how(results):
     assert "One command measures it" in page.warning[0].value
     assert "dnalm bench run mouse-tata-251" in page.code[-1].value
     page = opened(task="nonsense")
-    assert "there is no benchmark" in page.warning[0].value
+    assert "There is no benchmark nonsense here" in page.warning[0].value
 
 
 def test_ticked_rows_show_curves_and_the_paired_test(results):
@@ -233,6 +242,30 @@ def test_the_pictures_hold_every_row_and_nothing_of_a_name_is_markup(results):
     assert len(traces) == 3
     few = few_chart(entries(bench("ecoli-promoters-150-few-labels")), "mcc", LIGHT)
     assert [trace.name for trace in few.data if trace.showlegend] == ["as published"]
+
+
+def test_measure_it_here_queues_a_job_and_leads_to_it(results):
+    page = opened(task="mouse-tata-251")
+    page.button(key="bench_measure").click().run()
+    (job,) = jobs.visible(acting_user())
+    assert (job.phase, job.config["task"]) == ("bench", "mouse-tata-251")
+    assert "It is queued" in words(page)
+    page = opened(task="dog-enhancers")
+    assert not [button for button in page.button if button.key == "bench_measure"]
+
+
+def test_a_set_of_ones_own_can_be_measured_and_a_colleagues_private_one_not_seen(results, home):
+    toy_dataset(home / "datasets" / "mine")
+    toy_dataset(home / "datasets" / "three", labels=["background", "promoter"], positive=None)
+    page = opened(task="mine")
+    assert page.selectbox(key="bench_task").value == "mine"
+    assert "One command measures it" in page.warning[0].value
+    assert "dnalm bench run mine" in page.code[-1].value
+    assert not page.info
+    page = opened(task="three")
+    assert "one of them named the positive one" in page.error[0].value
+    ben = add_user(acting_user(), "ben", "Ben")
+    assert [one.name for one in index.datasets(ben)] == []
 
 
 def test_the_files_are_what_the_page_shows(results):

@@ -8,17 +8,28 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from toy_models import toy_dataset
+from toy_queue import people
 from typer.testing import CliRunner
 
 from dnalm.cli import app
+from dnalm.datasets import Dataset
 from dnalm.errors import InputError
 from dnalm.evaluation import published
+from dnalm.evaluation.baselines import ANY_LENGTH
+from dnalm.evaluation.bench import benches as benches_module
 from dnalm.evaluation.bench import kept
 from dnalm.evaluation.bench.benches import bench, benches, tasks_of
 from dnalm.evaluation.bench.entries import entries
 from dnalm.evaluation.bench.export import export, frame, protocol_line, text_of
+from dnalm.evaluation.bench.job import measure_bench
 from dnalm.evaluation.networks import METHOD
 from dnalm.evaluation.results.tasks import TASKS
+from dnalm.lab import index, jobs
+from dnalm.lab.database import Database
+from dnalm.lab.people import local_user
+from dnalm.training.config import BenchConfig
+from dnalm.training.run import RunFolder
 
 
 def figure(value: float) -> dict:
@@ -96,7 +107,8 @@ def test_each_row_says_what_it_is_and_why_it_cannot_be_ranked(results: Path) -> 
     ]
     keep(results, "bsubtilis-promoters-81", *rows)
     found = {one.id: one for one in entries(bench("bsubtilis-promoters-81"))}
-    assert [one.kind for one in found.values()] == ["published", "published", "plain", "dnalm", "dnalm"]
+    assert [one.kind for one in found.values()] == ["plain", "dnalm", "dnalm", "published", "published"]
+    assert [one.split for one in found.values()][:3] == ["grouped 5-fold"] * 2 + ["random 5-fold"]
     theirs = found["published-1"]
     assert (theirs.figures["mcc"].value, theirs.figures["mcc"].low, theirs.split) == (0.759, None, "as published")
     assert "grouped folds" in theirs.note
@@ -126,13 +138,13 @@ def test_the_table_leaves_the_house_whole(results: Path) -> None:
     head, _, body = text.partition("\n")
     assert head == f"# {protocol_line(one)}"
     again = pd.read_csv(io.StringIO(body))
-    assert again["mcc"].tolist() == [0.86, 0.759, 0.8]
-    assert again["mcc_low"].isna().tolist() == [True, True, False]
+    assert again["mcc"].tolist() == [0.8, 0.86, 0.759]
+    assert again["mcc_low"].isna().tolist() == [False, True, True]
     assert frame(rows, ["mcc"])["model"].tolist() == again["model"].tolist()
-    assert text_of(rows[-1], "mcc") == "0.800 [0.700, 0.900]"
-    assert text_of(rows[0], "auprc") == ""
+    assert text_of(rows[0], "mcc") == "0.800 [0.700, 0.900]"
+    assert text_of(rows[1], "auprc") == ""
     markdown = export(one, rows, ["mcc"], "markdown").splitlines()
-    assert markdown[2].startswith("| CNN (CNNProm) |")
+    assert markdown[3].startswith("| CNN (CNNProm) |")
     assert markdown[-1] == protocol_line(one)
     latex = export(one, rows, ["mcc"], "latex")
     assert r"95 \% intervals" in latex
@@ -146,7 +158,7 @@ def test_the_command_lists_and_prints(results: Path, tmp_path: Path) -> None:
     assert counts["bsubtilis-promoters-81"] == (2, 2)
     assert counts["dog-enhancers"] == (4, 0)
     shown = CliRunner().invoke(app, ["bench", "table", "bsubtilis-promoters-81", "--split", "random"])
-    assert [line.split("\t")[3] for line in shown.stdout.splitlines()[1:]] == ["as published"] * 2 + ["random 5-fold"]
+    assert [line.split("\t")[3] for line in shown.stdout.splitlines()[1:]] == ["random 5-fold"] + ["as published"] * 2
     assert "Published: " in shown.stderr
     path = tmp_path / "t.tex"
     told = ["bench", "table", "bsubtilis-promoters-81", "--format", "latex", "-o", str(path)]
@@ -156,4 +168,69 @@ def test_the_command_lists_and_prints(results: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "there is no figure 'nonsense'" in refused.stderr
     shown = CliRunner().invoke(app, ["bench", "table", "bsubtilis-promoters-81", "--json"])
-    assert json.loads(shown.stdout)["rows"][0]["mcc"] == 0.86
+    assert json.loads(shown.stdout)["rows"][-2]["mcc"] == 0.86
+
+
+@pytest.fixture
+def own_set(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A set of two classes, told apart by TATAAT, and no language model to start from; one baseline alone."""
+    toy_dataset(home / "datasets" / "mine", n=60)
+    monkeypatch.setattr(benches_module, "find_models", dict)
+    monkeypatch.setattr(benches_module, "OWN_PLAIN", ("gc_alone", "kmer_logistic"))
+    return "mine"
+
+
+def test_a_set_of_ones_own_is_a_benchmark_too(own_set: str, home: Path) -> None:
+    one = bench(own_set)
+    (task,) = one.tasks
+    assert (task.kind, task.splits, task.starts) == ("folds", ("grouped", "random"), ("random",))
+    assert one.table.rows == ()
+    assert entries(one) == []
+    assert protocol_line(one).startswith("mine. Nothing is published on it.")
+    toy_dataset(home / "datasets" / "ragged", n=60)
+    table = pd.read_parquet(home / "datasets" / "ragged" / "sequences.parquet")
+    table.loc[0, "sequence"] += "A"
+    Dataset(table, {"labels": ["background", "promoter"], "positive": "promoter"}).save(home / "datasets" / "ragged")
+    assert bench("ragged").tasks[0].plain == ANY_LENGTH
+    Dataset(table, {"labels": ["background", "promoter"]}).save(home / "datasets" / "no-positive")
+    with pytest.raises(InputError, match="one of them named the positive one"):
+        bench("no-positive")
+
+
+def test_a_benchmark_runs_as_a_job_and_what_was_measured_stays(own_set: str, home: Path) -> None:
+    config = BenchConfig(task=own_set, match=["/gc_alone."], processes=1)
+    told: list[dict] = []
+    stop = 3
+
+    def interrupt(progress: dict) -> None:
+        told.append(progress)
+        if progress["step"] == stop:
+            raise KeyboardInterrupt
+
+    folder = home / "runs" / "b"
+    with pytest.raises(KeyboardInterrupt):
+        measure_bench(config, folder, interrupt)
+    run = RunFolder(folder)
+    assert run.read_progress()["state"] == "interrupted"
+    assert (folder / "checkpoint" / "state.json").is_file()
+    assert not run.result()
+    result = measure_bench(config, folder)
+    assert result["measured"] == 30 - stop  # 2 splits, 3 seeds, 5 folds
+    assert result["left"] == 0
+    assert run.result()["rows"] == {own_set: 2}
+    assert [one.split for one in entries(bench(own_set))] == ["grouped 5-fold", "random 5-fold"]
+    assert measure_bench(config, home / "runs" / "again")["measured"] == 0
+    assert told[0]["total"] == 30
+    assert told[1]["eta_s"] > 0
+
+
+def test_a_member_cannot_queue_a_benchmark_of_a_colleagues_set(own_set: str, home: Path, db: Database) -> None:
+    ann, ben = people("ann", "ben")
+    index.datasets(local_user())
+    for user in (ann, ben):
+        with pytest.raises(InputError, match="none that is shared with you"):
+            jobs.submit(user, BenchConfig(task=own_set))
+    assert jobs.submit(local_user(), BenchConfig(task=own_set)).phase == "bench"
+    assert jobs.submit(ben, BenchConfig(task="mouse-tata-251")).name.startswith("bench-mouse-tata-251")
+    with pytest.raises(InputError, match="cannot be run here"):
+        jobs.submit(ben, BenchConfig(task="dog-enhancers"))

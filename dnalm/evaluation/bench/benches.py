@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from dnalm.datasets import Dataset
 from dnalm.errors import InputError
 from dnalm.evaluation import published
+from dnalm.evaluation.baselines import ANY_LENGTH
+from dnalm.evaluation.networks import RANDOM
+from dnalm.evaluation.results.models import find_models
 from dnalm.evaluation.results.tasks import TASKS, Task
 
 MASKED = "-masked"
+OWN_PLAIN = ("gc_alone", "kmer_logistic", "positional_logistic", "windowed_logistic", "stacked_wam", "plain_average")
+"""Baselines on a set of one's own, where its sequences have one length."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,16 @@ def benches() -> dict[str, Bench]:
     return {name: Bench(name, table, _tasks(name, table)) for name, table in found.tasks.items()}
 
 
+def known_names() -> frozenset[str]:
+    """The names of benchmarks and their tasks that everybody has."""
+    return frozenset(benches()) | frozenset(TASKS)
+
+
 def bench(name: str) -> Bench:
-    """A benchmark by its name, or by that of one of its tasks.
+    """A benchmark by its name, by that of one of its tasks, or by that of a labelled set of one's own.
 
     Raises:
-        InputError: there is none of that name; the sentence says which there are.
+        InputError: there is none of that name, which says which there are; or the set has not two classes.
     """
     every = benches()
     for one in every.values():
@@ -61,7 +72,31 @@ def bench(name: str) -> Bench:
     for one in every.values():
         if name in (task.name for task in one.tasks):
             return one
-    raise InputError(f"there is no benchmark {name!r}; there are {', '.join(every)}")
+    try:
+        dataset = Dataset.load(name)
+    except InputError:
+        raise InputError(f"there is no benchmark and no labelled set {name!r}; there are {', '.join(every)}") from None
+    return _own(name, dataset)
+
+
+def _own(name: str, dataset: Dataset) -> Bench:
+    """A benchmark of a labelled set that nobody published: the same folds, baselines and heads."""
+    if dataset.positive is None:
+        raise InputError(f"{name}: benchmarks are of sets of two classes, one of them named the positive one")
+    one_length = dataset.window is not None
+    task = Task(
+        name,
+        str(dataset.info.get("title") or dataset.name),
+        "folds",
+        name,
+        ("grouped", "random"),
+        plain=OWN_PLAIN if one_length else ANY_LENGTH,
+        starts=(RANDOM, *find_models()) if one_length else (),
+        reference="plain_average" if one_length else "kmer_logistic",
+    )
+    span = f"{dataset.window} bp" if one_length else "sequences of several lengths"
+    table = published.Task(title=task.title, dataset=name, span=span, protocol="Nothing is published on it.", rows=())
+    return Bench(name, table, (task,))
 
 
 def tasks_of(name: str) -> tuple[Task, ...]:

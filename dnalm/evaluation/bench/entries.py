@@ -142,7 +142,7 @@ def _group(bench: Bench, task: Task, row: dict[str, Any]) -> str:
         "test": "The held-out part of the set",
         "few-labels": "The held-out part of the set, few labels",
     }
-    hidden = "" if task.data == bench.table.dataset else ", with what gives most answers away hidden"
+    hidden = "" if task.data == bench.table.dataset else ", start codon hidden"
     return names.get(row["split"], row["split"]) + hidden
 
 

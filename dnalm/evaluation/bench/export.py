@@ -37,7 +37,7 @@ def frame(rows: Sequence[Entry], figures: Sequence[str]) -> pd.DataFrame:
 
 def protocol_line(bench: Bench) -> str:
     """How the table was measured, in one line."""
-    said = [f"{bench.table.title}.", f"Published: {bench.table.protocol.strip()}"]
+    said = [f"{bench.table.title}.", ("Published: " if bench.table.rows else "") + bench.table.protocol.strip()]
     said += [bench.table.apart.strip()] if bench.table.apart else []
     said.append(
         "Brackets: 95 % intervals; figures of several seeds are means. Rows of different splits are not ranked."
