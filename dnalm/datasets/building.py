@@ -48,32 +48,36 @@ def one_chromosome(path: Path) -> Record:
     return records[0]
 
 
-def published(files: Mapping[str, Path], generator: np.random.Generator) -> Built:
-    """Two FASTA files, promoters and non-promoters, all rows kept; placed on `genome` where one is given.
+def published(
+    files: Mapping[str, Path], generator: np.random.Generator, *, positive: str = POSITIVE, negative: str = NEGATIVE
+) -> Built:
+    """Two FASTA files, positives and negatives, all rows kept; placed on `genome` where one is given.
 
     Args:
         files: "positives", "negatives" and, optional, "genome".
         generator: unused: a published set has nothing random.
+        positive: what the positives are called.
+        negative: what the negatives are called.
 
     Returns:
-        Promoters first, each file in its order. Where a sequence matches the genome at several places, its
+        Positives first, each file in its order. Where a sequence matches the genome at several places, its
         source names the one nearest to the position in its header, and it counts as of the demo region when
         any of them touches it.
     """
     del generator
     labelled = [
         (label, record)
-        for label, role in ((POSITIVE, "positives"), (NEGATIVE, "negatives"))
+        for label, role in ((positive, "positives"), (negative, "negatives"))
         for record in read_records(files[role], allow_duplicates=True)
     ]
     genome = one_chromosome(files["genome"]) if "genome" in files else None
     placed = place([record.codes for _, record in labelled], genome) if genome else [[] for _ in labelled]
-    numbers = dict.fromkeys((POSITIVE, NEGATIVE), 0)
+    numbers = dict.fromkeys((positive, negative), 0)
     rows = []
     for (label, record), regions in zip(labelled, placed, strict=True):
         numbers[label] += 1
         header = f"{record.id} {record.description}".strip()
-        file = files["positives" if label == POSITIVE else "negatives"].name
+        file = files["positives" if label == positive else "negatives"].name
         source = source_text(likeliest(regions, record.id)) if regions else f"{file} {header}"
         rows.append(
             {

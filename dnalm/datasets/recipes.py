@@ -47,7 +47,7 @@ class Recipe:
         description: what the rows are.
         sources: the catalogue's entries it is made from, by role.
         build: makes the rows from (role -> file, generator).
-        window: bases of every sequence.
+        window: bases of every sequence; None where they differ in length.
         anchor: 0-based offset in it of the site that the label speaks of; None where it speaks of the whole.
         labels: of the negative class and of the positive one.
         valid: share of each label, or the number for each label.
@@ -62,7 +62,7 @@ class Recipe:
     description: str
     sources: Mapping[str, str]
     build: Callable[[Mapping[str, Path], np.random.Generator], Built]
-    window: int
+    window: int | None
     anchor: int | None
     labels: tuple[str, str] = (NEGATIVE, POSITIVE)
     valid: float | Mapping[str, int] = 0.1
@@ -171,6 +171,17 @@ RECIPES: dict[str, Recipe] = {
             build=partial(from_table, positive="enhancer", negative="background"),
             labels=("background", "enhancer"),
             window=500,
+            anchor=None,
+        ),
+        Recipe(
+            name="mrna-lncrna",
+            title="Human transcripts: coding or not",
+            description="4,000 human transcripts that code for a protein against 4,000 that do not, whole, on the "
+            "strand that is transcribed: CPAT's independent test set (Wang 2013).",
+            sources={"positives": "human-coding-mrna", "negatives": "human-noncoding-rna"},
+            build=partial(published, positive="coding", negative="noncoding"),
+            labels=("noncoding", "coding"),
+            window=None,
             anchor=None,
         ),
     )

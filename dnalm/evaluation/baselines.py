@@ -3,8 +3,8 @@
 Each is a fit: `BASELINES[name](sequences, labels, generator)` gives a `Fitted`, which predicts. Promoters are
 read on the strand they are given on; nothing is reverse-complemented.
 
-gc_alone, kmer_logistic, markov and gradient_boosting read sequences of any length; the others windows of one
-length around a known point.
+gc_alone, length_alone, longest_orf, kmer_logistic, markov and gradient_boosting read sequences of any length; the
+others windows of one length around a known point.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -39,6 +40,8 @@ from dnalm.evaluation.log_odds import (
     wam_log_odds,
     wam_table,
 )
+from dnalm.model.doors import one_hot
+from dnalm.model.frames import frames
 
 Features = Callable[[Sequences], Floats | sp.csr_array]
 
@@ -64,6 +67,19 @@ def logistic(features: Features, strengths: Sequence[float]) -> Trainer:
         return [lambda wanted, model=model: model.decision_function(features(wanted)) for model in fitted]
 
     return train
+
+
+def _lengths(sequences: Sequences) -> Floats:
+    return np.log1p([[len(codes)] for codes in sequences])
+
+
+def _longest_frame(sequences: Sequences) -> Floats:
+    """Codons of the longest open reading frame, as logarithm, and the share of the sequence that it covers."""
+    found = []
+    for codes in sequences:
+        extents, _ = frames(one_hot(torch.from_numpy(np.asarray(codes)).long()[None]))
+        found.append(extents[0, [0, 2]].numpy())
+    return np.array(found, dtype=np.float64)
 
 
 def _kmers(sequences: Sequences) -> sp.csr_array:
@@ -134,7 +150,7 @@ def _stacked(sequences: Sequences, labels: Labels, generator: np.random.Generato
 # The plain models that the average may take: unlike each other, and each good alone.
 AVERAGED = ("markov", "kmer_logistic", "stacked_wam", "gradient_boosting", "one_layer_cnn")
 # Those that read sequences of any length.
-ANY_LENGTH = ("gc_alone", "markov", "kmer_logistic", "gradient_boosting")
+ANY_LENGTH = ("gc_alone", "length_alone", "longest_orf", "markov", "kmer_logistic", "gradient_boosting")
 
 
 def baselines(*, grouped: bool = True) -> dict[str, Fit]:
@@ -148,6 +164,8 @@ def baselines(*, grouped: bool = True) -> dict[str, Fit]:
     """
     trainers: dict[str, Trainer] = {
         "gc_alone": logistic(gc_contents, (100.0,)),
+        "length_alone": logistic(_lengths, (100.0,)),
+        "longest_orf": logistic(_longest_frame, (100.0,)),
         "pwm": train_pwm,
         "wam": train_wam,
         "markov": train_markov,

@@ -88,7 +88,7 @@ class NetworkFit:
             "inner_folds": INNER_FOLDS,
             "grouped": self.grouped,
             "train": told,
-            "heads": [head.model_dump(mode="json") for head in head_configs(self.head, length)],
+            "heads": [_told(head) for head in head_configs(self.head, length)],
         }
 
     def __call__(self, sequences: Sequences, labels: Labels, generator: np.random.Generator) -> Fitted:
@@ -197,3 +197,9 @@ def _calibration(score: Floats, labels: Labels) -> tuple[float, float]:
         return 1.0, 0.0
     slope, offset = platt(score, labels)
     return (slope, offset) if slope > 0 else (1.0, 0.0)
+
+
+def _told(head: HeadConfig) -> dict[str, Any]:
+    """A head's configuration without what it leaves out since a later version: figures of before stay comparable."""
+    told = head.model_dump(mode="json")
+    return {name: value for name, value in told.items() if name != "frames" or value}

@@ -99,6 +99,7 @@ class WideHeadConfig(Checked):
     window: int = Field(9, ge=1, description="positions in such a window")
     place_kmers: tuple[int, ...] = Field((), description="k-mers looked for at each position")
     window_step: int = Field(5, ge=1, description="positions from one window's centre to the next's")
+    frames: bool = Field(False, description="read the longest open reading frame and its codons")
 
 
 HeadConfig = Annotated[PoolHeadConfig | AlignedHeadConfig | WideHeadConfig, Field(discriminator="kind")]

@@ -15,8 +15,11 @@ from torch import Tensor, nn
 from dnalm.model.config import AlignedHeadConfig, EncoderConfig, HeadConfig, PoolHeadConfig, WideHeadConfig
 from dnalm.model.doors import kmer_probabilities
 from dnalm.model.dropout import Dropout
+from dnalm.model.frames import CODONS, EXTENTS, frames
 
 _ROWS = 32
+_BASES = 64_000
+"""Of a piece of a batch: longer sequences are read fewer at a time."""
 
 
 class Encoding(NamedTuple):
@@ -34,7 +37,9 @@ class Encoding(NamedTuple):
     def pieces(self) -> Iterator[Encoding]:
         """The batch a few sequences at a time on a CPU, where wide features of more overflow its caches; else whole."""
         count = len(self.states)
-        rows = _ROWS if self.states.device.type == "cpu" else count
+        rows = count
+        if self.states.device.type == "cpu":
+            rows = min(_ROWS, max(1, _BASES // max(1, self.bases.shape[1])))
         for first in range(0, max(count, 1), max(rows, 1)):
             yield Encoding(*(part if part is None else part[first : first + rows] for part in self))
 
@@ -108,6 +113,7 @@ class WideHead(nn.Module):
     - `states`: principal components of the states in place (one length only);
     - `pools`: mean and highest state;
     - `kmers`: k-mer shares of the whole sequence;
+    - `frames`: how long the longest open reading frame is, and `codons`, which codons it uses (`dnalm.model.frames`);
     - `words`: whether a word, longer than those, stands anywhere: what related sequences share and others do not;
     - `windows`: whether a k-mer starts within each of overlapping windows, so that a motif may shift by a few bases
       (one length only);
@@ -131,6 +137,7 @@ class WideHead(nn.Module):
             sizes["states"] = strands * encoder.tokenizer.count(length) * self.components.shape[1]
         sizes["pools"] = strands * 2 * encoder.output_size
         sizes["kmers"] = sum(4**k for k in range(1, config.kmer + 1))
+        sizes["frames"], sizes["codons"] = (EXTENTS, CODONS + CODONS**2) if config.frames else (0, 0)
         sizes["words"] = 4 ** (2 * config.half_word) if config.half_word else 0
         if length is not None:
             sizes["windows"] = sum(len(self._centres(k)) * 4**k for k in config.window_kmers)
@@ -152,6 +159,8 @@ class WideHead(nn.Module):
         found["pools"] = torch.cat([part for states in strands for part in pools(states, x.tokens)[1:]], 1)
         if "kmers" in self.sizes:
             found["kmers"] = torch.cat([self._shares(x.bases, k) for k in range(1, self.config.kmer + 1)], 1)
+        if "frames" in self.sizes:
+            found["frames"], found["codons"] = frames(x.bases)
         if "words" in self.sizes:
             found["words"] = self._words(x.bases)
         if "windows" in self.sizes:

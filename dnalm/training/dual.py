@@ -15,15 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-GROUPS = {"states": "model", "pools": "model", "words": "words", "places": "places"}
+GROUPS = {
+    **{"states": "model", "pools": "model", "words": "words", "places": "places"},
+    **{"frames": "frames", "codons": "frames"},
+}
 """Blocks that have a share of their own, or together; what the others have is one."""
-SHARES = {"model": (10.0, 3.0, 1.0, 0.3, 0.1), "words": (0.0, 0.3, 1.0, 3.0), "places": (0.0, 10.0, 30.0, 100.0)}
+SHARES = {
+    "model": (10.0, 3.0, 1.0, 0.3, 0.1),
+    "words": (0.0, 0.3, 1.0, 3.0),
+    "places": (0.0, 10.0, 30.0, 100.0),
+    "frames": (0.0, 1.0, 3.0, 10.0, 30.0),
+}
 """Factors tried on a group's blocks, since how much each has to say differs from task to task: the language model's;
-long words, which tell of kinship; and k-mers in place, which tell of signals that never shift: of those all or nothing,
-since the loss is often higher with a little of them than without."""
+long words, which tell of kinship; reading frames, which tell of genes; and k-mers in place, which tell of signals that
+never shift: of those all or nothing, since the loss is often higher with a little of them than without."""
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """Ridge penalties tried, from the strongest."""
-_BEGIN = {"penalty": 0.1, "model": 1.0, "words": 0.0, "places": 0.0}
+_BEGIN = {"penalty": 0.1, "model": 1.0, "words": 0.0, "places": 0.0, "frames": 1.0}
 MOST_SEARCHED = 4000
 """The time of a fit grows with the cube of the sequences: of more, the search takes so many, drawn at random."""
 Progress = Callable[[str, int, int], None]

@@ -77,7 +77,8 @@ def head_configs(choice: str, length: int | None) -> list[HeadConfig]:
     Raises:
         InputError: `aligned` is asked for, and the lengths differ.
     """
-    wide = WIDE.model_copy(update={"length": length})
+    # Sequences of several lengths may be transcripts; a window around a site says nothing by the length of its frames.
+    wide = WIDE.model_copy(update={"length": length, "frames": length is None})
     if choice == "pool":
         return [PoolHeadConfig()]
     if choice == "wide":

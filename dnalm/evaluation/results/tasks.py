@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dnalm.evaluation.baselines import ANY_LENGTH
 from dnalm.evaluation.networks import RANDOM
 from dnalm.evaluation.results.models import RULE, Models, is_network
 from dnalm.evaluation.results.units import Unit
@@ -158,6 +159,19 @@ TASKS: dict[str, Task] = {
             published="human-enhancers",
             aims={"random": ("auroc", 0.83)},
             note="Folds over the 6,948 sequences that the Genomic Benchmarks hold out: the rest is not to be had here.",
+        ),
+        Task(
+            "mrna-lncrna",
+            "Human transcripts, coding or not",
+            "folds",
+            "mrna-lncrna",
+            ("grouped", "random"),
+            plain=ANY_LENGTH,
+            starts=(RANDOM, *HUMAN),
+            reference="longest_orf",
+            published="mrna-lncrna",
+            aims={"random": ("mcc", 0.926)},
+            note="Folds over CPAT's independent test set: whole transcripts.",
         ),
         Task(
             "ecoli-promoters-150",
