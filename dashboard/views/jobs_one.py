@@ -87,11 +87,12 @@ def _live(user: User, job: Job, seen: tuple) -> None:
         queue_reader.forget()
         st.rerun()  # one began, ended or was ticked: title, buttons and perhaps the clock change
     _standing(shown[0])
-    st.header("Learning curves")
-    for problem in problems:
-        st.warning(problem, icon=":material/warning:")
-    _controls(user, job, [other.id for other in others])
-    _curves(shown)
+    if job.phase != "bench":  # many models are fitted there, each on folds of its own
+        st.header("Learning curves")
+        for problem in problems:
+            st.warning(problem, icon=":material/warning:")
+        _controls(user, job, [other.id for other in others])
+        _curves(shown)
     _log(shown[0])
 
 
@@ -233,8 +234,6 @@ def _curves(shown: Sequence[Job]) -> None:
 
 
 def _no_points(job: Job) -> str:
-    if job.phase == "bench":
-        return "A benchmark has none: many models are fitted, each on folds of its own."
     if job.state is JobState.SUCCEEDED:
         return "It has no learning curve: its head is solved for in one go, without steps."
     if job.state in words.LIVE:

@@ -70,17 +70,26 @@ class Row:
     labels: int | None = None
 
 
-_PLAIN_81 = (
+_PLAIN = (
     "gc_alone",
+    "pwm",
     "kmer_logistic",
     "positional_logistic",
     "windowed_logistic",
     "stacked_wam",
+    "gradient_boosting",
     "one_layer_cnn",
     "plain_average",
 )
-_PLAIN_MAMMAL = ("gc_alone", "pwm", *_PLAIN_81[1:-2], "gradient_boosting", *_PLAIN_81[-2:])
-_PLAIN_150 = ("kmer_logistic", "positional_logistic", "one_layer_cnn", "plain_average")
+_PLAIN_150 = (
+    "gc_alone",
+    "pwm",
+    "kmer_logistic",
+    "positional_logistic",
+    "gradient_boosting",
+    "one_layer_cnn",
+    "plain_average",
+)
 _MASKED = "Bases 100 to 102 are N in both classes, since the start codon there gives most answers away."
 _FEW_SIZES = (20, 50, 100, 200, 500, 1000, 3000)
 
@@ -104,7 +113,7 @@ TASKS: dict[str, Task] = {
             "folds",
             "ecoli-sigma70-81",
             ("grouped", "random"),
-            plain=_PLAIN_81,
+            plain=_PLAIN,
             reference="plain_average",
             ensembles=("ecoli-lm",),
             published="ecoli-sigma70-81",
@@ -116,7 +125,7 @@ TASKS: dict[str, Task] = {
             "folds",
             "bsubtilis-promoters-81",
             ("grouped", "random"),
-            plain=_PLAIN_81,
+            plain=_PLAIN,
             reference="plain_average",
             ensembles=("bacteria-lm",),
             published="bsubtilis-promoters-81",
@@ -128,7 +137,7 @@ TASKS: dict[str, Task] = {
             "folds",
             "mouse-tata-251",
             ("grouped", "random"),
-            plain=_PLAIN_MAMMAL,
+            plain=_PLAIN,
             starts=(RANDOM, *HUMAN),
             reference="plain_average",
             published="mouse-tata-251",
@@ -140,7 +149,7 @@ TASKS: dict[str, Task] = {
             "folds",
             "human-nontata-251",
             ("grouped", "random"),
-            plain=_PLAIN_MAMMAL,
+            plain=_PLAIN,
             starts=(RANDOM, *HUMAN),
             reference="plain_average",
             published="human-nontata-promoters",
@@ -153,7 +162,7 @@ TASKS: dict[str, Task] = {
             "folds",
             "human-enhancers-500",
             ("grouped", "random"),
-            plain=tuple(name for name in _PLAIN_MAMMAL if name != "pwm"),
+            plain=tuple(name for name in _PLAIN if name != "pwm"),
             starts=(RANDOM, *HUMAN),
             reference="plain_average",
             published="human-enhancers",
