@@ -20,6 +20,8 @@ from dnalm.sequences import Record, Region
 
 _BREAK = np.array([UNKNOWN], dtype=np.uint8)  # one unknown base parts two records: no k-mer spans it
 _COPY = 1 << 24
+MOST_TOLD = 200
+"""Records that a bundle lists: transcripts and contigs come in tens of thousands."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,13 @@ class Corpus:
         """The held-out text, shape `(bases,)`; empty where nothing was held out."""
         path = self.folder / "held_out.u8"
         return np.memmap(path, dtype=np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is said of it in a run folder and a bundle: of very many records the first, and how many more."""
+        rows = self.info["records"]
+        more = len(rows) - MOST_TOLD
+        return self.info if more <= 0 else {**self.info, "records": rows[:MOST_TOLD], "more_records": more}
 
     @property
     def hash(self) -> str:

@@ -113,7 +113,7 @@ def _pretrain(config: PretrainConfig, run: RunFolder, progress: Progress | None)
         per_step=config.lanes * lanes.window,
         after_step=lambda step: lanes.release() if step % 200 == 0 else None,
     )
-    run.record("data", {"sources": sources, "corpus": corpus.info})
+    run.record("data", {"sources": sources, "corpus": corpus.told})
     started = time.time()
     Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress).fit(
         [lambda: stage]

@@ -13,7 +13,7 @@ from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region
 from dnalm.training.config import PretrainConfig
-from dnalm.training.corpus import Corpus, Holdout, Lanes, build_corpus
+from dnalm.training.corpus import MOST_TOLD, Corpus, Holdout, Lanes, build_corpus
 from dnalm.training.genomes import prepare_corpus
 
 REGION = Region("chr", 20, 30)
@@ -199,3 +199,14 @@ class TestPreparing:
     def test_a_genome_that_is_not_there(self, home):
         with pytest.raises(InputError, match="nowhere: no such file, and no such genome in the catalogue"):
             prepare_corpus(PretrainConfig(genomes=["nowhere"]))
+
+
+def test_of_very_many_records_the_first_are_told_and_how_many_more(tmp_path):
+    records = [Record(f"r{number}", random_codes(30, number)) for number in range(MOST_TOLD + 3)]
+    corpus = build_corpus(records, tmp_path / "many", Holdout(share=0.1))
+    assert len(corpus.info["records"]) == MOST_TOLD + 3
+    assert [row["id"] for row in corpus.told["records"]] == [f"r{number}" for number in range(MOST_TOLD)]
+    assert corpus.told["more_records"] == 3
+    assert corpus.told["sha256"] == corpus.hash
+    few = build_corpus(records[:2], tmp_path / "few", Holdout(share=0.1))
+    assert few.told == few.info
