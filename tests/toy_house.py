@@ -7,6 +7,7 @@ and TATAAT at -10, 17 bases apart: all twelve give probability .98, eleven .73, 
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.model.bundle import write_bundle
 from dnalm.model.classifier import SequenceClassifier
 from dnalm.model.config import BundleConfig, EncoderConfig, MemberConfig, WideHeadConfig
+from dnalm.settings import PACKAGE_ROOT
 
 WINDOW, ANCHOR = 81, 60
 BOX_35, BOX_10 = ANCHOR - 35, ANCHOR - 12
@@ -104,6 +106,16 @@ def build(folder: Path, *, models: bool = True) -> Path:
     demo.mkdir()
     known = "\n".join(f"{RECORD}\t{position}\t{strand}\tp{position}" for position, strand in STARTS[:-1])
     (demo / "sigma70_tss.tsv").write_text(f"record\ttss\tstrand\tname\n{known}\n")
+    _benchmarks(folder / "data")
     if models:
         toy_bundle(folder / "models")
     return folder
+
+
+def _benchmarks(data: Path) -> None:
+    """The published tables, and one task's rows and predictions, as they ship."""
+    name = "bsubtilis-promoters-81"
+    (data / "results" / "predictions").mkdir(parents=True)
+    files = ("published.yaml", f"results/{name}.json", f"results/predictions/{name}.parquet")
+    for file in files:
+        shutil.copy(PACKAGE_ROOT / "data" / file, data / file)

@@ -36,7 +36,7 @@ def show(ticked: Sequence[Entry]) -> None:
         return
     try:
         with st.spinner("Comparing sequence by sequence"):
-            compared = _compared([reference, *found])
+            against = compared([reference, *found])
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -44,15 +44,15 @@ def show(ticked: Sequence[Entry]) -> None:
     st.caption(plain(f"{reference.group}."))
     st.write(plain(f"Each against {names[reference.id]}, on the same sequences:"))
     st.dataframe(
-        pd.DataFrame([_line(pair, names) for pair in compared]),
+        pd.DataFrame([_line(pair, names) for pair in against]),
         hide_index=True,
         key="bench_pairs",
-        alt=f"{len(compared)} paired comparisons with {names[reference.id]}",
+        alt=f"{len(against)} paired comparisons with {names[reference.id]}",
     )
     st.caption(
         "Differences are means over the seeds that both have; intervals are of a paired bootstrap over groups of "
         "near copies (on random folds over sequences). p is McNemar's exact test on the calls of the first seed, "
-        f"corrected for {len(compared)} comparison{'s' if len(compared) > 1 else ''} (Benjamini and Hochberg)."
+        f"corrected for {len(against)} comparison{'s' if len(against) > 1 else ''} (Benjamini and Hochberg)."
     )
     if len(found) == 1:
         _changed(found[0], reference)
@@ -67,7 +67,12 @@ def _of(key: tuple[tuple[str, str], ...], _entries: list[Entry]) -> list[pairs.P
     return pairs.compare(_entries)
 
 
-def _compared(entries: list[Entry]) -> list[pairs.Pair]:
+def compared(entries: list[Entry]) -> list[pairs.Pair]:
+    """Each own row held against the first, worked out once while their predictions stay as they are.
+
+    Raises:
+        InputError: the predictions cannot be read.
+    """
     return _of(tuple((one.id, one.row["predictions_sha256"]) for one in entries if one.row), entries)
 
 

@@ -8,7 +8,7 @@ from dashboard.charts.bench import KINDS
 from dashboard.figures import TITLES
 from dashboard.person import acting_user
 from dashboard.saying import plain
-from dashboard.views import bench_compare, bench_parts, bench_pictures, bench_table
+from dashboard.views import bench_compare, bench_parts, bench_pictures, bench_starts, bench_table
 from dnalm.datasets.recipes import of_id
 from dnalm.errors import DnalmError
 from dnalm.evaluation.bench.benches import Bench, bench, benches
@@ -50,6 +50,7 @@ def page() -> None:
         ticked = bench_table.show(chosen, rows, figure)
         bench_pictures.show(chosen, rows, figure, ticked)
         bench_compare.show(ticked)
+        bench_starts.show(rows)
     bench_table.take_away(user, chosen, rows, figure)
 
 

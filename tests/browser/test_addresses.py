@@ -11,6 +11,8 @@ pytestmark = pytest.mark.browser
 
 SETS = "Which sequences will the model learn from?"
 ONE_SET = "What does this set teach, and what could mislead?"
+BENCHMARKS = "Which model is worth believing, and for what?"
+COMPARED = "Is the difference more than chance?"
 MODELS = "Which models are here, and where did they come from?"
 ONE_MODEL = f"What is {toy_house.MODEL}, and how good is it?"
 # The box before a table's row, in pixels from the table's corner; a row is 35 pixels high, as the heading is.
@@ -100,3 +102,20 @@ def test_a_model_is_opened_from_its_row_and_back_shows_all_of_them(page, address
     page.get_by_role("button", name="All models").click()
     see(page, MODELS)
     page.wait_for_url(f"{address}/models")
+
+
+def test_ticked_rows_of_a_benchmark_are_in_the_address_and_compared(page, address, chromium):
+    page.goto(f"{address}/benchmarks?task=bsubtilis-promoters-81&split=grouped")
+    see(page, BENCHMARKS)
+    choose_row(page, 0)
+    page.wait_for_url(re.compile(r"rows=bsubtilis-promoters-81%2Fgrouped%2F"))
+    settled(page)
+    choose_row(page, 1)
+    page.wait_for_url(re.compile(r"rows=.+%2C.+"))
+    see(page, COMPARED)
+    page.get_by_role("heading", name="On which sequences do they disagree?").wait_for()
+    reopened(page, chromium, COMPARED)
+    page.get_by_role("combobox", name="What is to be told apart?").fill("Dog")
+    page.get_by_role("option", name=re.compile("Dog enhancers")).click()
+    page.wait_for_url(re.compile(r"/benchmarks\?task=dog-enhancers$"))
+    page.get_by_text("The dog sequences of Cohn et al. are not to be had here").first.wait_for()

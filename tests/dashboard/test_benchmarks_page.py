@@ -82,13 +82,18 @@ def results(home, tmp_path, monkeypatch) -> Path:
         row("gc_alone", 0.8),
         row("kmer_logistic", 0.3, "random"),
     ]
-    folder.mkdir()
+    keep(folder, made)
+    return folder
+
+
+def keep(folder: Path, made: list[tuple[dict, dict]]) -> None:
+    """Write rows and their predictions as they ship."""
+    folder.mkdir(exist_ok=True)
     document = {"schema": 1, "task": TASK, "title": "", "rows": [one for one, _ in made]}
     (folder / f"{TASK}.json").write_text(json.dumps(document))
     columns = {name: column for _, found in made for name, column in found.items()}
     fixed = {predictions.TRUTH: np.arange(N) % 2 == 0, predictions.GROUP: np.arange(N) // 2}
     predictions.write(predictions.predictions_file(folder, TASK), fixed, columns)
-    return folder
 
 
 def opened(**query: str) -> AppTest:
@@ -169,6 +174,17 @@ def test_two_ticked_rows_show_what_was_set_differently_and_where_they_disagree(r
     gap = (listed["bacteria-lm+wide"] - listed["kmer logistic"]).abs()
     assert gap.is_monotonic_decreasing
     assert f"On {len(listed)}:" in words(page)
+
+
+def test_what_pre_training_brings_stands_beside_the_same_head_without_it(results):
+    assert "Does pre-training pay?" not in words(opened(task=TASK))
+    keep(results, [row("bacteria-lm+wide", 0.15), row("random+wide", 0.5), row("ecoli-lm+wide", 0.3, "random")])
+    page = opened(task=TASK)
+    assert "Does pre-training pay?" in words(page)
+    (found,) = [frame.value for frame in page.dataframe if "Read before" in frame.value]
+    assert found["Read before"].tolist() == ["no pre-training", "pre-trained: bacteria-lm"]
+    assert found["MCC, difference"].tolist()[0] == ""
+    assert found["MCC, difference"].tolist()[1].startswith("+")
 
 
 def test_rows_of_different_splits_are_not_held_against_each_other(results):
