@@ -133,17 +133,10 @@ class Classifier(_Loaded):
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, torch.Tensor]]:
         lengths = np.fromiter((len(codes) for codes in sequences), dtype=np.int64, count=len(sequences))
         self._check_lengths(lengths)
-        order = np.argsort(lengths, kind="stable")
-        first = 0
         with torch.inference_mode():
-            while first < len(order):
-                # Lengths rise: with each sequence more, all are padded to its length.
-                most = lengths[order[first : first + max(1, _BATCH_BASES // int(lengths[order[first]]))]]
-                fits = int(np.count_nonzero(most * np.arange(1, len(most) + 1) <= _BATCH_BASES))
-                rows = order[first : first + max(1, fits)]
+            for rows in rows_by_length(lengths, _BATCH_BASES):
                 batch = pad([sequences[row] for row in rows])
                 yield rows, batch.to(self.device), torch.from_numpy(lengths[rows]).to(self.device)
-                first += len(rows)
 
     def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
         wanted, least = self.module.fixed_length, self.module.least_length
@@ -187,6 +180,31 @@ class LanguageModel(_Loaded):
         new = self.module.tokenizer.new_bases
         figure = block_bootstrap_mean(np.concatenate(bits), max(1, INTERVAL_BLOCK_BASES // new), generator)
         return Figure(figure.value, figure.low, figure.high, figure.n * new)
+
+
+def rows_by_length(
+    lengths: NDArray[np.int64], most_bases: int, most_rows: int | None = None
+) -> Iterator[NDArray[np.int64]]:
+    """Batches of sequences of nearly one length, the shortest first: padded, none is larger than so many bases.
+
+    Sequences of one length keep their order. A sequence that is longer than `most_bases` comes alone.
+
+    Args:
+        lengths: of all sequences, shape `(n,)`.
+        most_bases: of a batch, padding counted.
+        most_rows: sequences in a batch; None: any number.
+
+    Yields:
+        Rows, each of which comes once.
+    """
+    order, first = np.argsort(lengths, kind="stable"), 0
+    while first < len(order):
+        # Lengths rise: with each sequence more, all are padded to its length.
+        ahead = max(1, most_bases // max(1, int(lengths[order[first]])))
+        most = lengths[order[first : first + min(ahead, most_rows or ahead)]]
+        fits = int(np.count_nonzero(most * np.arange(1, len(most) + 1) <= most_bases))
+        yield order[first : first + max(1, fits)]
+        first += max(1, fits)
 
 
 def pad(sequences: Sequence[Codes]) -> torch.Tensor:

@@ -15,13 +15,14 @@ from torch.nn import functional
 
 from dnalm.metrics import confusion, correlation
 from dnalm.model.classifier import Member
-from dnalm.model.predict import pad
+from dnalm.model.predict import pad, rows_by_length
 from dnalm.training.config import TrainConfig
 from dnalm.training.examples import Batches, Examples
 from dnalm.training.loop import Carried, Stage, curve_spacing
 from dnalm.training.schedule import discriminative_factors
 
 _BATCH = 256
+_BATCH_BASES = 256_000
 
 
 def unfreezing_stages(
@@ -102,12 +103,13 @@ def member_logits(member: Member, sequences: Sequence[NDArray[np.uint8]]) -> NDA
     was, device = member.training, next(member.parameters()).device
     member.eval()
     try:
-        rows = []
-        for first in range(0, len(sequences), _BATCH):
-            piece = list(sequences[first : first + _BATCH])
-            lengths = torch.tensor([len(codes) for codes in piece], device=device)
-            rows.append(member(pad(piece).to(device), lengths).float().cpu().numpy())
-        return np.concatenate(rows)
+        counts = np.array([len(codes) for codes in sequences], dtype=np.int64)
+        batches = list(rows_by_length(counts, _BATCH_BASES, _BATCH))
+        found = []
+        for rows in batches:
+            codes = pad([sequences[row] for row in rows]).to(device)
+            found.append(member(codes, torch.from_numpy(counts[rows]).to(device)).float().cpu().numpy())
+        return np.concatenate(found)[np.argsort(np.concatenate(batches))]
     finally:
         member.train(was)
 

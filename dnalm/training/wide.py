@@ -18,7 +18,7 @@ from torch import Tensor
 from dnalm.alphabet import Codes
 from dnalm.model.classifier import Member
 from dnalm.model.heads import Encoding, WideHead
-from dnalm.model.predict import pad
+from dnalm.model.predict import pad, rows_by_length
 from dnalm.training.dual import Kernels, Problem, Progress, Shares, choose, share_of, solve
 
 BLOCK_WEIGHTS = {
@@ -153,23 +153,13 @@ def _scale(weight: float, length: float) -> float:
     return (weight / length) ** 0.5 if length > 0 else 0.0
 
 
-def _encodings(member: Member, sequences: Sequence[Codes]) -> Iterator[Encoding]:
+def _encodings(member: Member, sequences: Sequence[Codes]) -> Iterator[tuple[NDArray[np.int64], Encoding]]:
+    """The sequences as the head sees them, batch by batch, with the row of each."""
     device = next(member.parameters()).device
-    for piece in _batches(sequences):
-        lengths = torch.tensor([len(codes) for codes in piece], device=device)
-        yield member.encode(pad(piece).to(device), lengths)
-
-
-def _batches(sequences: Sequence[Codes]) -> Iterator[Sequence[Codes]]:
-    """The sequences in order, so many at a time that a batch, padded to its longest, stays small."""
-    first, longest = 0, 0
-    for place, codes in enumerate(sequences):
-        longest = max(longest, len(codes))
-        if place > first and (place - first == _BATCH or longest * (place - first + 1) > _BATCH_BASES):
-            yield sequences[first:place]
-            first, longest = place, len(codes)
-    if first < len(sequences):
-        yield sequences[first:]
+    lengths = np.array([len(codes) for codes in sequences], dtype=np.int64)
+    for rows in rows_by_length(lengths, _BATCH_BASES, _BATCH):
+        codes = pad([sequences[row] for row in rows]).to(device)
+        yield rows, member.encode(codes, torch.from_numpy(lengths[rows]).to(device))
 
 
 def _fit_components(member: Member, sequences: Sequence[Codes]) -> None:
@@ -177,7 +167,7 @@ def _fit_components(member: Member, sequences: Sequence[Codes]) -> None:
     head = member.head
     width = head.centre.shape[0]
     count, total, product = 0, torch.zeros(width, dtype=torch.float64), torch.zeros(width, width, dtype=torch.float64)
-    for encoding in _encodings(member, sequences):
+    for _, encoding in _encodings(member, sequences):
         for states in (encoding.states, encoding.other):
             if states is not None:
                 vectors = states.flatten(0, 1).double().cpu()
@@ -197,18 +187,23 @@ def _read_blocks(member: Member, sequences: Sequence[Codes], progress: Progress 
     head = member.head
     dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in SPARSE}
     sparse: dict[str, list[csr_array]] = {name: [] for name in head.sizes if name in SPARSE}
-    done = 0
-    for encoding in (some for batch in _encodings(member, sequences) for some in batch.pieces()):
-        for name, values in head.blocks(encoding).items():
-            if name in sparse:
-                sparse[name].append(csr_array(values.float().cpu().numpy()))
-            else:
-                dense[name][done : done + len(values)] = values.float().cpu()
-        done += len(encoding.states)
+    read: list[NDArray[np.int64]] = []
+    for rows, batch in _encodings(member, sequences):
+        read.append(rows)
+        done = 0
+        for encoding in batch.pieces():
+            here = rows[done : done + len(encoding.states)]
+            for name, values in head.blocks(encoding).items():
+                if name in sparse:
+                    sparse[name].append(csr_array(values.float().cpu().numpy()))
+                else:
+                    dense[name][here] = values.float().cpu()
+            done += len(here)
         if progress:
-            progress("sequences", done, len(sequences))
+            progress("sequences", sum(map(len, read)), len(sequences))
+    back = np.argsort(np.concatenate(read))
     blocks = {name: _Block.dense(features, BLOCK_WEIGHTS[name]) for name, features in dense.items()}
-    blocks |= {name: _Block.sparse(vstack(parts), BLOCK_WEIGHTS[name]) for name, parts in sparse.items()}
+    blocks |= {name: _Block.sparse(vstack(parts)[back], BLOCK_WEIGHTS[name]) for name, parts in sparse.items()}
     return {name: blocks[name] for name in head.sizes}
 
 

@@ -11,6 +11,7 @@ from toy_models import random_codes, tiny_encoder
 from dnalm.alphabet import encode
 from dnalm.model.classifier import Member
 from dnalm.model.config import MemberConfig, WideHeadConfig
+from dnalm.model.predict import rows_by_length
 from dnalm.training import dual, wide
 from dnalm.training.dual import PENALTIES, SHARES, newton
 from dnalm.training.seeding import seeded
@@ -195,3 +196,30 @@ def test_progress_ends_at_the_end():
     fits = [told for told in seen if told[0] == "fits"]
     assert all(done < total for _, done, total in fits[:-1])
     assert fits[-1] == ("fits", 1, 1)
+
+
+def test_sequences_of_many_lengths_are_read_by_length_and_answered_in_their_order(monkeypatch):
+    generator = np.random.default_rng(5)
+    sequences = [random_codes(int(length), seed=n) for n, length in enumerate(generator.integers(20, 400, 40))]
+    targets = np.arange(40) % 2
+    head = WideHeadConfig(kmer=2, half_word=2, frames=True)
+    one, other = member(head), member(head)
+    fit(one, sequences, targets)
+    monkeypatch.setattr(wide, "_BATCH", 1)
+    fit(other, sequences, targets)
+    assert torch.allclose(one.head.linear.weight, other.head.linear.weight, atol=1e-4)
+    together = member_logits(one, sequences)
+    alone = np.concatenate([member_logits(one, [codes]) for codes in sequences])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(("most_bases", "most_rows"), [(100, None), (1000, 3), (5, None)])
+def test_batches_by_length_hold_each_row_once_and_no_more_bases_than_asked_for(most_bases, most_rows):
+    lengths = np.random.default_rng(6).integers(1, 60, 50)
+    batches = list(rows_by_length(lengths, most_bases, most_rows))
+    assert sorted(np.concatenate(batches)) == list(range(50))
+    for rows in batches:
+        assert len(rows) == 1 or len(rows) * lengths[rows].max() <= most_bases
+        assert most_rows is None or len(rows) <= most_rows
+    same = list(rows_by_length(np.full(7, 10), 30))
+    assert np.concatenate(same).tolist() == list(range(7))
