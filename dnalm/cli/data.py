@@ -5,13 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dnalm.cli.frame import Advance, Json, examples, progress, say
 from dnalm.cli.output import figure_text, print_json, print_table, tell_described, tell_shared
 from dnalm.errors import InputError
+
+if TYPE_CHECKING:
+    from dnalm.datasets import Dataset
 
 app = typer.Typer(
     help="List, fetch, make and audit data; describe, share and delete sets and uploads.",
@@ -134,6 +137,10 @@ def make(
         if given:
             raise InputError(f"--{next(iter(given)).replace('_', '-')} is for a set of your own files: name the files")
         dataset = recipes.make(name, seed=seed, split=split.value)
+    _print_made(dataset, as_json)
+
+
+def _print_made(dataset: Dataset, as_json: bool) -> None:
     if as_json:
         print_json({"folder": dataset.folder, **dataset.info})
         return
@@ -142,6 +149,37 @@ def make(
         say(f"left out {number:,}: {reason}")
     for one, counts in dataset.counts().items():
         say(f"{one}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+
+
+@app.command(
+    "windows",
+    epilog=examples(
+        "dnalm data windows human-starts GRCh38.fa.gz epdnew.bed",
+        "dnalm data windows my-starts genome.fna annotation.gff3 --kind mRNA --upstream 200 --downstream 50",
+    ),
+)
+def windows(
+    name: Annotated[str, typer.Argument(help="The new set's name.")],
+    genome: Annotated[Path, typer.Argument(help="The genome's sequences.", metavar="GENOME")],
+    starts: Annotated[Path, typer.Argument(help="Start sites: a table, BED, or an annotation.", metavar="STARTS")],
+    upstream: Annotated[int, typer.Option(min=0, help="Bases before a site, on its strand.")] = 500,
+    downstream: Annotated[int, typer.Option(min=1, help="Bases from the site on, itself included.")] = 500,
+    per_site: Annotated[float, typer.Option(help="Random windows for each window at a site.")] = 1.0,
+    kind: Annotated[str | None, typer.Option(help="Of an annotation, the starts of these: CDS, mRNA or gene.")] = None,
+    circular: Annotated[bool, typer.Option("--circular", help="The genome's sequences are circular.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same windows and split.")] = 0,
+    split: Annotated[
+        Split, typer.Option(help="grouped: what shares a stretch stays together; random.")
+    ] = Split.GROUPED,
+    as_json: Json = False,
+) -> None:
+    """Make a labelled set of windows around a genome's start sites, against windows from elsewhere."""
+    from dnalm.datasets.files import make_from_genome
+
+    choices = {"upstream": upstream, "downstream": downstream, "per_site": per_site, "kind": kind}
+    _print_made(
+        make_from_genome(name, genome, starts, circular=circular, seed=seed, split=split.value, **choices), as_json
+    )
 
 
 def _two(labels: str | None) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dnalm.alphabet import decode
 from dnalm.datasets.audit import audit, group_summary
+from dnalm.datasets.cutting import Cut, dataset_at_sites
 from dnalm.datasets.dataset import INFO, Dataset, table_of
 from dnalm.datasets.intake import Intake, take_in
 from dnalm.datasets.recipes import RECIPES
@@ -129,39 +130,88 @@ def from_files(
         names = [other for other in names if other != positive] + [positive]
     else:
         positive = None
-    given = (table["split"] == "test").to_numpy()
-    dataset = Dataset(table, {"name": name, "labels": names, "positive": positive})
-    groups = stretch_groups(dataset.codes(), stretch)
-    learn = ~given
+    dataset = Dataset(table, {"name": name, "labels": names, "positive": positive, "anchor": None})
+    files = [*paths, *([test_file] if test_file is not None else [])]
+    told = {"drop_unusable": drop_unusable, "drop_copies": drop_copies}
+    _split(dataset, split, 0.0 if test_file is not None else test, valid, seed, stretch)
+    _describe(dataset, files, {"name": "files", **_split_told(seed, split, valid, test), **told}, stretch)
+    dataset.info |= {"dropped": taken.dropped, "notes": taken.notes()}
+    return dataset
+
+
+def from_genome(
+    genome: str | Path,
+    starts: str | Path,
+    *,
+    name: str = "dataset",
+    upstream: int = 500,
+    downstream: int = 500,
+    per_site: float = 1.0,
+    kind: str | None = None,
+    circular: bool = False,
+    split: str = "grouped",
+    valid: float = 0.1,
+    test: float = 0.15,
+    seed: int = 0,
+) -> Dataset:
+    """Cut windows around the start sites of a genome, against random windows; see `dnalm.datasets.cutting`.
+
+    Args:
+        genome: its sequence file.
+        starts: a table of sites, BED, or an annotation.
+        name: the dataset's name.
+        upstream: bases before a site, on its strand.
+        downstream: bases from the site on, itself included.
+        per_site: random windows for each window at a site.
+        kind: take the starts of such features of an annotation: `CDS`, `mRNA` or `gene`.
+        circular: whether the genome's records are circular.
+        split: see `from_files`.
+        valid: see `from_files`.
+        test: see `from_files`.
+        seed: for the random windows and the split.
+
+    Raises:
+        InputError: a file is not usable, or no site leaves a window.
+    """
+    if split not in SPLIT_METHODS:
+        raise InputError(f"there is no split {split!r}; there are {', '.join(SPLIT_METHODS)}")
+    cut = Cut(upstream, downstream, per_site)
+    dataset, built = dataset_at_sites(genome, starts, cut, kind=kind, circular=circular, seed=seed)
+    dataset.info["name"] = name
+    told = {"upstream": upstream, "downstream": downstream, "per_site": per_site, "kind": kind}
+    _split(dataset, split, test, valid, seed, STRETCH)
+    _describe(dataset, [genome, starts], {"name": "windows", **_split_told(seed, split, valid, test), **told}, STRETCH)
+    dataset.info |= {"dropped": built.dropped, "notes": built.notes}
+    return dataset
+
+
+def _split_told(seed: int, split: str, valid: float, test: float) -> dict[str, Any]:
+    return {"seed": seed, "split": split, "valid": valid, "test": test}
+
+
+def _split(dataset: Dataset, split: str, test: float, valid: float, seed: int, stretch: int) -> None:
+    """Deal the rows that are not test rows already; groups are noted."""
+    table, groups = dataset.table, stretch_groups(dataset.codes(), stretch)
+    learn = ~(table["split"] == "test").to_numpy()
     table.loc[learn, "split"] = train_valid_test(
         table["label"].to_numpy()[learn],
         np.unique(groups[learn], return_inverse=True)[1] if split == "grouped" else np.arange(learn.sum()),
         np.random.default_rng(seed),
         valid=valid,
-        test=0.0 if test_file is not None else test,
+        test=test,
     )
-    files = [*paths, *([test_file] if test_file is not None else [])]
+    dataset.info["groups"] = {"stretch": stretch, **group_summary(groups)}
+
+
+def _describe(dataset: Dataset, files: list[str | Path], recipe: dict[str, Any], stretch: int) -> None:
     dataset.info |= {
-        "title": name,
+        "title": dataset.name,
         "description": f"made from {', '.join(Path(path).name for path in files)}",
         "window": dataset.window,
-        "anchor": None,
-        "recipe": {
-            "name": "files",
-            "seed": seed,
-            "split": split,
-            "valid": valid,
-            "test": test,
-            "drop_unusable": drop_unusable,
-            "drop_copies": drop_copies,
-        },
+        "recipe": recipe,
         "sources": [{"name": Path(path).name, "sha256": _file_sha256(path)} for path in files],
-        "groups": {"stretch": stretch, **group_summary(groups)},
-        "dropped": taken.dropped,
-        "notes": taken.notes(),
         "audit": audit(dataset, stretch),
     }
-    return dataset
 
 
 def check_name(name: str) -> None:
@@ -191,8 +241,23 @@ def make_from_files(name: str, *paths: str | Path, home: str | Path | None = Non
         InputError: the name is not usable or another dataset has it, or the files are refused.
     """
     check_name(name)
+    return _saved(from_files(*paths, name=name, **choices), name, home)
+
+
+def make_from_genome(
+    name: str, genome: str | Path, starts: str | Path, *, home: str | Path | None = None, **choices: Any
+) -> Dataset:
+    """Make a dataset of windows of a genome in `$DNALM_HOME/datasets/NAME`; see `from_genome`.
+
+    Raises:
+        InputError: the name is not usable or another dataset has it, or the files are refused.
+    """
+    check_name(name)
+    return _saved(from_genome(genome, starts, name=name, **choices), name, home)
+
+
+def _saved(dataset: Dataset, name: str, home: str | Path | None) -> Dataset:
     folder = (Path(home) / "datasets" if home else settings().datasets) / name
-    dataset = from_files(*paths, name=name, **choices)
     if (folder / INFO).is_file() and Dataset.load(folder).sha256() != dataset.sha256():
         raise InputError(f"there is a dataset {name!r} already, with other rows or another split; choose another name")
     dataset.save(folder)

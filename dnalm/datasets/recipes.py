@@ -27,6 +27,7 @@ from dnalm.datasets.building import (
     start_windows_against_anywhere,
     start_windows_against_genes,
 )
+from dnalm.datasets.cutting import BACKGROUND, eukaryote_starts
 from dnalm.datasets.dataset import INFO, Dataset
 from dnalm.datasets.splits import STRETCH, stretch_groups, train_valid_test
 from dnalm.datasets.windows import DEMO_REGION
@@ -88,6 +89,8 @@ _PROMOTERS_150 = Recipe(
     singles_only=True,
     parameters={"upstream": 100, "downstream": 50},
 )
+
+_EUKARYOTES = ("athaliana", "celegans", "dmelanogaster")
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -174,6 +177,19 @@ RECIPES: dict[str, Recipe] = {
             anchor=None,
         ),
         Recipe(
+            name="eukaryote-starts-1000",
+            title="Transcript starts of a plant, a worm and a fly, 1,000 bp",
+            description="Bases -500 to +500 around the annotated transcript starts of about 1 % each of A. thaliana, "
+            "C. elegans and D. melanogaster, against as many windows drawn at random from both strands that touch "
+            "none of them.",
+            sources={f"{name}{end}": f"{name}-1pc{end}" for name in _EUKARYOTES for end in ("", "-genes")},
+            build=eukaryote_starts,
+            labels=(BACKGROUND, POSITIVE),
+            window=1000,
+            anchor=500,
+            parameters={"upstream": 500, "downstream": 500},
+        ),
+        Recipe(
             name="mrna-lncrna",
             title="Human transcripts: coding or not",
             description="4,000 human transcripts that code for a protein against 4,000 that do not, whole, on the "
@@ -249,7 +265,8 @@ def make(
             return there
     files = {role: catalog.fetch(entry, progress) for role, entry in chosen.sources.items()}
     dataset = build(chosen, files, seed=seed, split=split)
-    dataset.info = {**_described(chosen, folder.name), **made_by, **dataset.info}
+    described = {"name": folder.name, "title": chosen.title, "description": chosen.description}
+    dataset.info = {**described, **made_by, **dataset.info}
     dataset.info["audit"] = audit(dataset)
     dataset.save(folder)
     return dataset
@@ -330,7 +347,3 @@ def _made_by(chosen: Recipe, seed: int, split: str) -> dict[str, Any]:
             for role, entry in entries.items()
         ],
     }
-
-
-def _described(chosen: Recipe, name: str) -> dict[str, Any]:
-    return {"name": name, "title": chosen.title, "description": chosen.description}

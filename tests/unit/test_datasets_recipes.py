@@ -138,6 +138,7 @@ def made(mirror, tmp_path_factory):
         ("human-nontata-251", 4915, 4119, 251, 0),
         ("human-enhancers-500", 3474, 3474, 500, 0),
         ("mrna-lncrna", 4000, 4000, None, 0),
+        ("eukaryote-starts-1000", 782, 782, 1000, 0),
     ],
 )
 def test_each_recipe_has_its_rows_and_its_split_does_not_leak(made, name, positives, negatives, window, demo):

@@ -170,6 +170,18 @@ TASKS: dict[str, Task] = {
             note="Folds over the 6,948 sequences that the Genomic Benchmarks hold out: the rest is not to be had here.",
         ),
         Task(
+            "eukaryote-starts-1000",
+            "Transcript starts of a plant, a worm and a fly, 1,000 bp",
+            "folds",
+            "eukaryote-starts-1000",
+            ("grouped", "random"),
+            plain=_PLAIN,
+            starts=(RANDOM, *HUMAN),
+            reference="plain_average",
+            published="human-promoters-long",
+            note="Windows around transcript starts against windows from anywhere else: 782 of each.",
+        ),
+        Task(
             "mrna-lncrna",
             "Human transcripts, coding or not",
             "folds",
