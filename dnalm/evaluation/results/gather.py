@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ from dnalm.evaluation.results.models import Models, start_of
 from dnalm.evaluation.results.tasks import Row, Task, rows, seeds_of, side_units, units
 from dnalm.evaluation.results.units import SCHEMA, Store, Unit
 from dnalm.files import write_whole
+from dnalm.locks import held
 
 Document = dict[str, Any]
 _SEED = 0  # of the bootstrap: the same predictions give the same interval
@@ -64,6 +66,13 @@ def gather(task: Task, store: Store, models: Models, folder: Path, snapshots: Se
     Returns:
         What was written.
     """
+    store.folder.mkdir(parents=True, exist_ok=True)
+    # Two jobs may measure one task side by side: each reads what the other wrote, and loses none of it.
+    with held(store.folder / ".gather.lock", patience=math.inf):
+        return _gather(task, store, models, folder, snapshots)
+
+
+def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: Sequence[str]) -> Document:
     document = read_results(folder, task)
     kept = {(row["model"], row["split"], row["labels"]): row for row in document["rows"]}
     columns: dict[str, pd.Series] = {}
