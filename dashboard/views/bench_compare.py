@@ -12,7 +12,7 @@ from dashboard.figures import TITLES
 from dashboard.links import link
 from dashboard.saying import plain
 from dnalm.datasets import Dataset
-from dnalm.errors import DnalmError
+from dnalm.errors import DnalmError, InputError
 from dnalm.evaluation.bench import pairs
 from dnalm.evaluation.bench.entries import Entry
 
@@ -52,7 +52,8 @@ def show(ticked: Sequence[Entry]) -> None:
     st.caption(
         "Differences are means over the seeds that both have; intervals are of a paired bootstrap over groups of "
         "near copies (on random folds over sequences). p is McNemar's exact test on the calls of the first seed, "
-        f"corrected for {len(against)} comparison{'s' if len(against) > 1 else ''} (Benjamini and Hochberg)."
+        f"corrected for {len(against)} comparison{'s' if len(against) > 1 else ''} (Benjamini and Hochberg). It takes "
+        "near copies for independent sequences: where the two disagree, believe the interval."
     )
     if len(found) == 1:
         _changed(found[0], reference)
@@ -114,7 +115,7 @@ def _disagreements(first: Entry, second: Entry) -> None:
     shown = found.head(MOST_LISTED)
     frame = pd.DataFrame(
         {
-            **_sequences(first.data, shown["row"].to_list()),
+            **_sequences(first, shown["row"].to_list()),
             "Positive": shown["truth"].to_numpy(),
             label_of(first): shown["first"].to_numpy(),
             label_of(second): shown["second"].to_numpy(),
@@ -139,10 +140,13 @@ def _disagreements(first: Entry, second: Entry) -> None:
     )
 
 
-def _sequences(data: str, rows: list[int]) -> dict[str, list[object]]:
-    """The sequences themselves where the set is here; else where they stand in it."""
+def _sequences(entry: Entry, rows: list[int]) -> dict[str, list[object]]:
+    """The sequences themselves where the very set is here; else where they stand in it."""
     try:
-        table = Dataset.load(data).table.iloc[rows]
+        dataset = Dataset.load(entry.data)
+        if entry.row is None or dataset.sha256() != entry.row["data"]["sha256"]:
+            raise InputError(f"{entry.data} is another set by now")
     except DnalmError:
         return {"Row of the set": [row + 1 for row in rows]}
+    table = dataset.table.iloc[rows]
     return {"Sequence": table["id"].to_list(), "Bases": table["sequence"].to_list()}

@@ -11,7 +11,7 @@ from dashboard.saying import plain
 from dashboard.views import bench_compare, bench_parts, bench_pictures, bench_starts, bench_table
 from dnalm.datasets.recipes import of_id
 from dnalm.errors import DnalmError
-from dnalm.evaluation.bench.benches import Bench, bench, benches
+from dnalm.evaluation.bench.benches import Bench, bench, benches, known_names
 from dnalm.evaluation.bench.entries import Entry
 from dnalm.lab import index
 from dnalm.lab.people import User
@@ -60,7 +60,8 @@ def _chosen(user: User) -> Bench:
     Raises:
         InputError: the set has not two classes, or has gone.
     """
-    every, own = benches(), [one.name for one in index.datasets(user) if of_id(one.name) is None]
+    every, taken = benches(), known_names()
+    own = [one.name for one in index.datasets(user) if of_id(one.name) is None and one.name not in taken]
     named = st.query_params.get("task", "")
     if named and named not in every and named not in own:
         found = next((one.name for one in every.values() if named in (task.name for task in one.tasks)), "")
@@ -75,7 +76,7 @@ def _chosen(user: User) -> Bench:
 
     def title(name: str) -> str:
         if name not in every:
-            return f"Your set: {name}"
+            return f"Set: {name}"
         return every[name].table.title + ("" if every[name].tasks else " (published figures only)")
 
     st.selectbox(

@@ -31,6 +31,8 @@ DEFAULT_SMOOTHING = 0.9
 # Jobs offered for comparison, the newest.
 MOST_OFFERED = 100
 LOG_LINES = 60
+UNLISTED = ("lm-ecoli", "mcc-vs-bits")
+"""Measurements that stand in docs/results.md and in no benchmark's table."""
 
 
 def back() -> None:
@@ -289,8 +291,11 @@ def _bench(result: dict[str, Any]) -> None:
     """What a benchmark's job measured, and the way to its table."""
     measured, left = result.get("measured", 0), result.get("left", 0)
     st.write(f"**{measured:,} units measured**" + (f", {left:,} left for another time" if left else ""))
+    if impossible := result.get("impossible"):
+        st.warning(f"{len(impossible):,} cannot be measured; the log says why.", icon=":material/warning:")
     task = str(result.get("bench", ""))
-    link("benchmarks", "See the table", icon=":material/leaderboard:", query={"task": task})
+    if task not in UNLISTED:
+        link("benchmarks", "See the table", icon=":material/leaderboard:", query={"task": task})
 
 
 def _onward(user: User, job: Job) -> None:

@@ -78,6 +78,9 @@ def list_all(as_json: Json = False) -> None:
 )
 def run(
     name: Annotated[str, typer.Argument(help="A benchmark, or one of its runs, or `all`.", metavar="TASK")],
+    model: Annotated[
+        list[str] | None, typer.Option(help="Start from this language model, too, beside those that ship; repeatable.")
+    ] = None,
     match: Annotated[list[str] | None, typer.Option(help="Only units whose name holds this; repeatable.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no unit after so long.")] = None,
     processes: Annotated[
@@ -102,8 +105,8 @@ def run(
     from dnalm.evaluation.results.units import Store
 
     tasks = tuple(TASKS.values()) if name == EVERYTHING else tasks_of(name)
-    store, shipped, models = Store(), find_models(), find_models(snapshots)
-    points = [model for model in models if model not in shipped]
+    store, asked, models = Store(), find_models(model or ()), find_models(model or (), snapshots)
+    points = [name for name in models if name not in asked]
     units = [unit for unit in in_order(tasks, models, points) if all(text in unit.name for text in match or ())]
     left = list(pending(units, store, models))
     if to_do:

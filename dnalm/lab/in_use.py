@@ -156,7 +156,7 @@ def _starts_from(config: dict[str, Any], model: Path) -> bool:
 def _datasets_of(config: dict[str, Any]) -> Iterator[str]:
     """The datasets that a configuration names, those of its pre-training too."""
     for part in (config, config.get("pretrain")):
-        for field in ("dataset", "exclude_matches"):
+        for field in ("dataset", "exclude_matches", "task"):
             if isinstance(part, dict) and isinstance(named := part.get(field), str):
                 yield named
 

@@ -297,7 +297,7 @@ def _check_sight(user: User, config: RunConfig, db: Database) -> None:
     from dnalm.evaluation.bench.benches import known_names
     from dnalm.lab import index, uploads
 
-    if model := getattr(config, "model", None):
+    for model in filter(None, (getattr(config, "model", None), *getattr(config, "models", ()))):
         index.model(user, model, db=db)
     parts = (config, getattr(config, "pretrain", None))
     named = {getattr(part, field, None) for part in parts for field in ("dataset", "exclude_matches", "task")}

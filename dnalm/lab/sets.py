@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from dnalm.datasets.recipes import of_id
 from dnalm.errors import InputError
 from dnalm.files import out_of_sight
 from dnalm.lab import audit, notes, rows
@@ -106,11 +107,22 @@ def delete_dataset(user: User, dataset_id: str, *, db: Database | None = None) -
     refresh(DATASETS, db)
     with db.session() as session:
         row = _deletable(session, user, dataset_id)
+        row_name = Path(row.folder).name
         audit.record(session, user.id, "dataset.delete", f"dataset:{row.id}", name=row.name)
         session.delete(row)
         session.flush()
         grave = out_of_sight(settings().home / row.folder)
     shutil.rmtree(grave, ignore_errors=True)
+    _forget_figures(row_name)
+
+
+def _forget_figures(name: str) -> None:
+    """What was measured on a set goes with it: another set may get its name."""
+    from dnalm.evaluation.bench.benches import known_names  # these bring PyTorch; looking does without
+    from dnalm.evaluation.bench.kept import forget
+
+    if of_id(name) is None and name not in known_names():
+        forget(name)
 
 
 def check_dataset_deletable(user: User, dataset_id: str, *, db: Database | None = None) -> None:

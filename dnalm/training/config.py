@@ -221,6 +221,11 @@ class BenchConfig(RunConfig):
 
     phase: Literal["bench"] = "bench"
     task: str = Field(min_length=1, title="Benchmark", description="its name, or a labelled set's")
+    models: list[str] = Field(
+        default_factory=list,
+        title="Language models",
+        description="start classifiers from these, too, beside those that ship",
+    )
     match: list[str] = Field(
         default_factory=list, title="Only units with", description="measure only units whose name holds these texts"
     )

@@ -237,14 +237,20 @@ def test_predictions_of_other_rows_stay_and_another_dataset_begins_anew(tmp_path
     fixed = {predictions.TRUTH: run.truth, predictions.GROUP: np.arange(N)}
     predictions.write(path, fixed, predictions.columns_of("grouped", "a", run, np.arange(N), N))
     predictions.write(path, fixed, predictions.columns_of("grouped", "b", run, np.arange(N), N))
-    assert predictions.names(path) == {"grouped/a", "grouped/b"}
+    assert predictions.has(path, "grouped", "a", [0])
+    assert predictions.has(path, "grouped", "b", [0])
+    assert not predictions.has(path, "grouped", "a", [0, 1])
     (found,), table = predictions.read(path, "grouped", "a", [0])
     assert np.abs(found.probability - run.probability).max() <= 0.0005
     assert ((found.probability >= found.threshold) == (run.probability >= run.threshold)).all()
     assert table[predictions.GROUP].tolist() == list(range(N))
     other = {predictions.TRUTH: ~run.truth, predictions.GROUP: np.arange(N)}
     predictions.write(path, other, predictions.columns_of("grouped", "b", run, np.arange(N), N))
-    assert predictions.names(path) == {"grouped/b"}
+    assert not predictions.has(path, "grouped", "a", [0])
+    path.write_bytes(b"PAR1 damaged")
+    assert not predictions.has(path, "grouped", "b", [0])
+    predictions.write(path, other, predictions.columns_of("grouped", "b", run, np.arange(N), N))
+    assert predictions.has(path, "grouped", "b", [0])
 
 
 def test_the_pictures_hold_every_row_and_nothing_of_a_name_is_markup(results):

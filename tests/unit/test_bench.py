@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from toy_models import toy_dataset
+from toy_models import language_model_bundle, toy_dataset
 from toy_queue import people
 from typer.testing import CliRunner
 
@@ -20,11 +20,13 @@ from dnalm.evaluation.baselines import ANY_LENGTH
 from dnalm.evaluation.bench import benches as benches_module
 from dnalm.evaluation.bench import kept
 from dnalm.evaluation.bench.benches import bench, benches, tasks_of
-from dnalm.evaluation.bench.entries import entries
+from dnalm.evaluation.bench.entries import Entry, entries
 from dnalm.evaluation.bench.export import export, frame, protocol_line, text_of
 from dnalm.evaluation.bench.job import measure_bench
 from dnalm.evaluation.networks import METHOD
-from dnalm.evaluation.results.tasks import TASKS
+from dnalm.evaluation.results import run as running
+from dnalm.evaluation.results.models import find_models
+from dnalm.evaluation.results.tasks import TASKS, rows
 from dnalm.lab import index, jobs
 from dnalm.lab.database import Database
 from dnalm.lab.people import local_user
@@ -96,6 +98,22 @@ def test_own_rows_take_the_place_of_shipped_ones_of_the_same_model_and_split(res
     keep(results, task.name, own_row("gc_alone", mcc=0.7))
     found = {row["split"]: row["figures"]["mcc"]["value"] for row in kept.rows_of(task)}
     assert found == {"grouped": 0.7, "random": 0.6}
+
+
+def test_a_run_that_was_broken_off_takes_no_place_of_a_better_one(results: Path, tmp_path: Path) -> None:
+    task = TASKS["bsubtilis-promoters-81"]
+    keep(tmp_path / "shipped", task.name, own_row("gc_alone", mcc=0.5))
+    keep(results, task.name, own_row("gc_alone", mcc=0.7, seeds=[0]))
+    assert [row["figures"]["mcc"]["value"] for row in kept.rows_of(task)] == [0.5]
+    keep(results, task.name, own_row("gc_alone", mcc=0.7, seeds=[0], fingerprint={"method": METHOD, "data": "other"}))
+    (row,) = entries_of_own(task.name)
+    assert row.figures["mcc"].value == 0.7
+    assert row.partial == "1 of 3 seeds"
+    assert row.note.startswith("Of 1 of 3 seeds only.")
+
+
+def entries_of_own(name: str) -> list[Entry]:
+    return [one for one in entries(bench(name)) if one.row]
 
 
 def test_each_row_says_what_it_is_and_why_it_cannot_be_ranked(results: Path) -> None:
@@ -195,6 +213,56 @@ def test_a_set_of_ones_own_is_a_benchmark_too(own_set: str, home: Path) -> None:
     Dataset(table, {"labels": ["background", "promoter"]}).save(home / "datasets" / "no-positive")
     with pytest.raises(InputError, match="one of them named the positive one"):
         bench("no-positive")
+
+
+def test_figures_of_a_set_go_with_it_and_are_not_those_of_another_of_its_name(own_set: str, home: Path) -> None:
+    measure_bench(BenchConfig(task=own_set, match=["random/gc_alone.seed0"]), home / "runs" / "b")
+    assert len(entries(bench(own_set))) == 1
+    toy_dataset(home / "datasets" / "mine", n=48)
+    assert entries(bench(own_set)) == []
+    index.datasets(local_user())
+    index.delete_dataset(local_user(), index.dataset(local_user(), "mine").id)
+    assert not (home / "bench" / "mine.json").exists()
+    assert not (home / "results" / "mine").exists()
+
+
+def test_a_set_of_near_copies_has_random_folds_alone(own_set: str, home: Path) -> None:
+    toy_dataset(home / "datasets" / "copies", groups={"groups": 1})
+    one = bench("copies")
+    assert one.tasks[0].splits == ("random",)
+    assert "near copies of each other (1 groups)" in protocol_line(one)
+
+
+@pytest.mark.parametrize("name", ["../mine", "/tmp/mine", "a/b"])
+def test_a_path_is_no_benchmark(own_set: str, name: str) -> None:
+    with pytest.raises(InputError, match="no labelled set"):
+        bench(name)
+
+
+def test_other_peoples_models_stand_in_no_table_unasked(home: Path) -> None:
+    language_model_bundle(home / "models" / "secret-lm")
+    assert "secret-lm" not in find_models()
+    assert "secret-lm" in find_models(["secret-lm"])
+    (home / "models" / "broken-lm").mkdir()
+    (home / "models" / "broken-lm" / "config.json").write_text("{")
+    assert "broken-lm" not in find_models()
+    rows_with = [row.model for row in rows(TASKS["mouse-tata-251"], find_models(["secret-lm"]))]
+    assert "secret-lm+wide" in rows_with
+    assert "secret-lm+wide" not in [row.model for row in rows(TASKS["mouse-tata-251"], find_models())]
+
+
+def test_a_unit_that_cannot_be_measured_is_told_and_the_others_go_on(own_set: str, home: Path, monkeypatch) -> None:
+    def broken(unit, models, folder):
+        if unit.fold == 1:
+            raise InputError("no room")
+        return measure_unit(unit, models, folder)
+
+    measure_unit = running.run_unit
+    monkeypatch.setattr(running, "run_unit", broken)
+    result = measure_bench(BenchConfig(task=own_set, match=["random/gc_alone.seed0"]), home / "runs" / "b")
+    assert result["impossible"] == ["mine/random/gc_alone.seed0.fold1"]
+    assert result["measured"] == 4
+    assert "cannot be measured: no room" in (home / "runs" / "b" / "log.txt").read_text()
 
 
 def test_a_benchmark_runs_as_a_job_and_what_was_measured_stays(own_set: str, home: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+
+import numpy as np
 
 from dnalm.datasets import Dataset
+from dnalm.datasets.splits import stretch_groups
 from dnalm.errors import InputError
 from dnalm.evaluation import published
 from dnalm.evaluation.baselines import ANY_LENGTH
 from dnalm.evaluation.networks import RANDOM
 from dnalm.evaluation.results.models import find_models
-from dnalm.evaluation.results.tasks import TASKS, Task
+from dnalm.evaluation.results.tasks import FOLDS, TASKS, Task
 
 MASKED = "-masked"
 OWN_PLAIN = ("gc_alone", "kmer_logistic", "positional_logistic", "windowed_logistic", "stacked_wam", "plain_average")
@@ -27,11 +31,13 @@ class Bench:
         table: as published.
         tasks: dnalm's own, the headline first: where a rule gives most answers of a set away, the set with what the
             rule reads hidden. Empty where the data are not to be had.
+        sha256: of a labelled set of one's own: rows of another set that had its name are not its rows.
     """
 
     name: str
     table: published.Task
     tasks: tuple[Task, ...]
+    sha256: str | None = None
 
     @property
     def figure(self) -> str:
@@ -73,6 +79,8 @@ def bench(name: str) -> Bench:
         if name in (task.name for task in one.tasks):
             return one
     try:
+        if Path(name).name != name:
+            raise InputError(f"{name} is a path; a labelled set's name is wanted")
         dataset = Dataset.load(name)
     except InputError:
         raise InputError(f"there is no benchmark and no labelled set {name!r}; there are {', '.join(every)}") from None
@@ -83,20 +91,31 @@ def _own(name: str, dataset: Dataset) -> Bench:
     """A benchmark of a labelled set that nobody published: the same folds, baselines and heads."""
     if dataset.positive is None:
         raise InputError(f"{name}: benchmarks are of sets of two classes, one of them named the positive one")
-    one_length = dataset.window is not None
+    one_length, groups = dataset.window is not None, _groups(dataset)
     task = Task(
         name,
         str(dataset.info.get("title") or dataset.name),
         "folds",
         name,
-        ("grouped", "random"),
+        ("grouped", "random") if groups >= FOLDS else ("random",),
         plain=OWN_PLAIN if one_length else ANY_LENGTH,
         starts=(RANDOM, *find_models()) if one_length else (),
         reference="plain_average" if one_length else "kmer_logistic",
     )
     span = f"{dataset.window} bp" if one_length else "sequences of several lengths"
-    table = published.Task(title=task.title, dataset=name, span=span, protocol="Nothing is published on it.", rows=())
-    return Bench(name, table, (task,))
+    protocol = "Nothing is published on it."
+    if groups < FOLDS:
+        protocol += f" Its sequences are near copies of each other ({groups} groups): no grouped folds can be dealt."
+    table = published.Task(title=task.title, dataset=name, span=span, protocol=protocol, rows=())
+    return Bench(name, table, (task,), dataset.sha256())
+
+
+def _groups(dataset: Dataset) -> int:
+    """Groups of sequences that share a stretch, as the set says, or counted."""
+    told = dataset.info.get("groups")
+    if isinstance(told, dict) and isinstance(told.get("groups"), int):
+        return told["groups"]
+    return len(np.unique(stretch_groups(dataset.codes())))
 
 
 def tasks_of(name: str) -> tuple[Task, ...]:

@@ -14,7 +14,7 @@ from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.kept import rows_of
 from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.models import is_network
-from dnalm.evaluation.results.tasks import Task
+from dnalm.evaluation.results.tasks import Task, seeds_of
 
 Kind = Literal["published", "dnalm", "plain"]
 SPLITS = {
@@ -51,6 +51,7 @@ class Entry:
         split: how they were dealt, in words.
         labels: labelled sequences that it was trained on, where known.
         seeds: of how many seeds it is the mean; None where that was not published.
+        partial: how many of the seeds were run, where not all were; such rows are only as sure as those.
         figures: name to value.
         source: whom the figure comes from.
         address: of the source; empty for an own row.
@@ -69,6 +70,7 @@ class Entry:
     split: str
     labels: int | None
     seeds: int | None
+    partial: str
     figures: dict[str, Value]
     source: str
     address: str
@@ -82,7 +84,8 @@ def entries(bench: Bench) -> list[Entry]:
     """A benchmark's rows: each task's own, those of one group together, then published ones."""
     found = []
     for task in bench.tasks:
-        own = [_own(bench, task, row) for row in rows_of(task)]
+        rows = [row for row in rows_of(task) if bench.sha256 in (None, row["data"]["sha256"])]
+        own = [_own(bench, task, row) for row in rows]
         found += sorted(own, key=lambda one: task.splits.index(one.row["split"]) if one.row else 0)
     return found + [_published(bench, number, row) for number, row in enumerate(bench.table.rows)]
 
@@ -100,6 +103,7 @@ def _published(bench: Bench, number: int, row: published.Row) -> Entry:
         split="as published",
         labels=row.labels,
         seeds=None,
+        partial="",
         figures={name: Value(value) for name, value in row.figures.items()},
         source=source.citation.split(")")[0] + ")",
         address=source.address,
@@ -125,6 +129,7 @@ def _own(bench: Bench, task: Task, row: dict[str, Any]) -> Entry:
         split=SPLITS.get(row["split"], row["split"]),
         labels=row["labels"] or row["data"]["trained_on"],
         seeds=len(row["seeds"]),
+        partial=_partial(task, row),
         figures=figures,
         source="measured here",
         address="",
@@ -153,9 +158,16 @@ def _start(model: str) -> str:
     return "no pre-training" if start == RANDOM else f"pre-trained: {start}"
 
 
+def _partial(task: Task, row: dict[str, Any]) -> str:
+    wanted = len(seeds_of(task, row["labels"]))
+    return f"{len(row['seeds'])} of {wanted} seeds" if len(row["seeds"]) < wanted else ""
+
+
 def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
     """Why an own row cannot be set beside published ones as it is."""
     said = []
+    if partial := _partial(task, row):
+        said.append(f"Of {partial} only.")
     if task.data != bench.table.dataset:
         said.append("Other data than the published rows': what gives most answers of that set away is hidden here.")
     elif row["split"] == "grouped":

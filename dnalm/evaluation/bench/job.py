@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dnalm.errors import InputError
 from dnalm.evaluation.bench.benches import tasks_of
 from dnalm.evaluation.bench.kept import own
 from dnalm.evaluation.results.gather import gather
@@ -38,10 +39,16 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
     """
     folder = RunFolder.open_or_create(path, config.model_dump(mode="json"))
     with folder.failing_plainly():
-        tasks, store, models = tasks_of(config.task), Store(), find_models()
+        tasks, store, models = tasks_of(config.task), Store(), find_models(config.models)
         units = [unit for unit in in_order(tasks, models) if all(text in unit.name for text in config.match)]
         folder.log(f"looking for what is to be measured among {len(units):,} units")
-        left = list(pending(units, store, models))
+        impossible: list[str] = []
+
+        def failed(unit: Unit, error: InputError) -> None:
+            impossible.append(unit.name)
+            folder.log(f"{unit.name} cannot be measured: {error}")
+
+        left = list(pending(units, store, models, failed))
         folder.log(f"{len(left):,} of {len(units):,} units are to be measured")
         began, done = time.monotonic(), 0
 
@@ -68,13 +75,14 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
 
         say(None, None)
         try:
-            run(left, store, models, processes=config.processes, minutes=config.minutes, report=report)
+            run(left, store, models, processes=config.processes, minutes=config.minutes, report=report, failed=failed)
         finally:
             documents = [gather(task, store, models, own()) for task in tasks]
         result = {
             "bench": config.task,
             "measured": done,
             "left": len(left) - done,
+            "impossible": impossible,
             "rows": {one["task"]: len(one["rows"]) for one in documents},
             "seconds_since_start_or_resume": time.monotonic() - began,
         }

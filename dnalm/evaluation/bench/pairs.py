@@ -49,10 +49,9 @@ def predictions_of(entry: Entry) -> Path | None:
     """The file that has an own row's predictions; None where none has."""
     if entry.row is None or entry.task is None or entry.row["labels"]:
         return None
-    wanted = f"{entry.row['split']}/{entry.row['model']}"
     for folder in (own(), shipped()):
         path = predictions.predictions_file(folder, entry.task)
-        if wanted in predictions.names(path):
+        if predictions.has(path, entry.row["split"], entry.row["model"], entry.row["seeds"]):
             return path
     return None
 
@@ -75,6 +74,8 @@ def comparable(first: Entry, second: Entry) -> str:
         return "published figures come without predictions"
     if first.task != second.task or first.split != second.split:
         return "they were measured on other sequences or another split"
+    if first.row["data"]["sha256"] != second.row["data"]["sha256"]:
+        return "the set has changed from one to the other"
     if predictions_of(first) is None or predictions_of(second) is None:
         return "the predictions of one are not kept"
     if not set(first.row["seeds"]) & set(second.row["seeds"]):

@@ -87,14 +87,14 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
             columns |= _columns(task, row, done)
     for row in rows(task, models, snapshots):
         _put_difference(task, row, kept, store, models)
-    document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
-    if document["rows"]:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(results_file(folder, task), json.dumps(document, indent=1) + "\n")
     if columns:
         data = labelled(task.data)
         fixed = {predictions.TRUTH: data.truth, predictions.GROUP: groups_of(task.data)}
         predictions.write(predictions.predictions_file(folder, task.name), fixed, columns)
+    document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
+    if document["rows"]:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(results_file(folder, task), json.dumps(document, indent=1) + "\n")
     return document
 
 

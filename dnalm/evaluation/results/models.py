@@ -7,7 +7,7 @@ ATG, GTG or TTG at the anchor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from dnalm.evaluation.baselines import baselines
 from dnalm.evaluation.features import Floats, Sequences, windows
 from dnalm.evaluation.fitting import Fit, Fitted, Labels
 from dnalm.evaluation.networks import RANDOM, NetworkFit
-from dnalm.model.bundle import CONFIG, list_bundles, read_bundle
+from dnalm.model.bundle import CONFIG, find_bundle, read_bundle
+from dnalm.settings import settings
 
 BASELINE_METHOD = 1
 """Raised when a baseline of the same name gives other figures."""
@@ -34,21 +35,31 @@ ROTATED_UP_TO = 4000
 Models = Mapping[str, Path]
 
 
-def find_models(snapshots: Path | None = None) -> dict[str, Path]:
-    """Language models by name: those shipped and in `$DNALM_HOME` named `*-lm`, then a folder's bundles.
+def find_models(named: Sequence[str] = (), snapshots: Path | None = None) -> dict[str, Path]:
+    """Language models by name: those that ship, those asked for by name, then a folder's bundles.
+
+    Other models of the installation are somebody's own, and stand in nobody's tables unasked.
 
     Raises:
-        InputError: the folder holds no language model, or two go by one name.
+        InputError: a name is no language model's, the folder holds none, or two go by one name.
     """
-    found = {folder.name: folder for folder in list_bundles() if folder.name.endswith("-lm") and _is_lm(folder)}
-    if snapshots is None:
-        return found
-    added = [path.parent for path in sorted(snapshots.glob(f"*/{CONFIG}")) if _is_lm(path.parent)]
-    if not added:
-        raise InputError(f"{snapshots}: no folder in it is a language model's bundle")
+    shipped = sorted(settings().shipped_models.glob(f"[!.]*-lm/{CONFIG}")) if settings().shipped_models else []
+    found = {path.parent.name: path.parent for path in shipped if _is_lm(path.parent)}
+    added = []
+    for name in named:
+        folder = find_bundle(name)
+        if not _is_lm(folder):
+            raise InputError(f"{name}: a classifier; a language model is wanted here")
+        if found.get(folder.name) != folder:
+            added.append(folder)
+    if snapshots is not None:
+        points = [path.parent for path in sorted(snapshots.glob(f"*/{CONFIG}")) if _is_lm(path.parent)]
+        if not points:
+            raise InputError(f"{snapshots}: no folder in it is a language model's bundle")
+        added += points
     for folder in added:
         if folder.name in found or folder.name == RANDOM:
-            raise InputError(f"{folder}: there is a model named {folder.name} already; rename the folder")
+            raise InputError(f"{folder}: there is a model named {folder.name} already; rename it")
         found[folder.name] = folder
     return found
 

@@ -63,22 +63,33 @@ def write(path: Path, fixed: Mapping[str, Any], columns: Mapping[str, pd.Series]
         columns: new ones.
     """
     frame = pd.DataFrame(fixed)
-    if path.is_file():
-        old = pd.read_parquet(path)
-        if len(old) == len(frame) and all(np.array_equal(old[name], frame[name]) for name in fixed if name in old):
-            replaced = {name.rsplit("/", 2)[0] for name in columns}
-            frame = old[[name for name in old if name.rsplit("/", 2)[0] not in replaced]]
+    old = _old(path)
+    same = old is not None and len(old) == len(frame)
+    if same and all(np.array_equal(old[name], frame[name]) for name in fixed if name in old):
+        replaced = {name.rsplit("/", 2)[0] for name in columns}
+        frame = old[[name for name in old if name.rsplit("/", 2)[0] not in replaced]]
     frame = pd.concat([frame, pd.DataFrame(dict(columns))], axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
 
 
-def names(path: Path) -> set[str]:
-    """The rows that a file has, as `SPLIT/MODEL`; none where there is no file."""
+def _old(path: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(path) if path.is_file() else None
+    except (OSError, ValueError):  # damaged: what is measured from now on is kept anew
+        return None
+
+
+def has(path: Path, split: str, model: str, seeds: Iterable[int]) -> bool:
+    """Whether a file has a row's predictions of all these seeds; a damaged one has none."""
     if not path.is_file():
-        return set()
-    return {name.rsplit("/", 2)[0] for name in pq.read_schema(path).names if name.count("/") > 1}
+        return False
+    try:
+        there = set(pq.read_schema(path).names)
+    except (OSError, ValueError):  # pyarrow's own errors are ValueErrors
+        return False
+    return all(column(split, model, seed, "called") in there for seed in seeds)
 
 
 def read(path: Path, split: str, model: str, seeds: Iterable[int]) -> tuple[list[OutOfFold], pd.DataFrame]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dnalm.errors import InputError
 from dnalm.evaluation.results.measure import fingerprint, measure
 from dnalm.evaluation.results.models import Models, start_of
 from dnalm.evaluation.results.units import Store, Unit
@@ -31,9 +32,23 @@ def is_done(unit: Unit, store: Store, models: Models) -> bool:
     return store.path(unit).is_file() and store.current(unit, fingerprint(unit, models)) is not None
 
 
-def pending(units: Sequence[Unit], store: Store, models: Models) -> Iterator[Unit]:
-    """Units that can be measured and have not been, in order; looked up one by one, as they are asked for."""
-    return (unit for unit in units if can_run(unit, models) and not is_done(unit, store, models))
+def pending(
+    units: Sequence[Unit], store: Store, models: Models, failed: Callable[[Unit, InputError], None] | None = None
+) -> Iterator[Unit]:
+    """Units that can be measured and have not been, in order; looked up one by one, as they are asked for.
+
+    A unit whose data or model cannot be read raises InputError, or is left out and told to `failed`, where given.
+    """
+    for unit in units:
+        try:
+            wanted = can_run(unit, models) and not is_done(unit, store, models)
+        except InputError as error:
+            if failed is None:
+                raise
+            failed(unit, error)
+            continue
+        if wanted:
+            yield unit
 
 
 def run_unit(unit: Unit, models: Models, folder: Path) -> dict[str, Any]:
@@ -51,6 +66,7 @@ def run(
     processes: int = 1,
     minutes: float | None = None,
     report: Report | None = None,
+    failed: Callable[[Unit, InputError], None] | None = None,
 ) -> int:
     """Measure what is pending.
 
@@ -61,17 +77,24 @@ def run(
         processes: units measured side by side, each with its share of the threads.
         minutes: no unit is begun after so long.
         report: called as each is done.
+        failed: called with a unit that cannot be measured, and the others go on; None: the first ends the run.
 
     Returns:
         How many were measured.
     """
     end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
-    left, done = pending(units, store, models), 0
+    left, done = pending(units, store, models, failed), 0
     if processes <= 1:
         for unit in left:
             if time.monotonic() >= end:
                 break
-            document = run_unit(unit, models, store.folder)
+            try:
+                document = run_unit(unit, models, store.folder)
+            except InputError as error:
+                if failed is None:
+                    raise
+                failed(unit, error)
+                continue
             done += 1
             if report:
                 report(unit, document)
@@ -79,14 +102,26 @@ def run(
     threads = max(1, torch.get_num_threads() // processes)
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
         running: dict[Future[dict[str, Any]], Unit] = {}
-        while True:
-            while len(running) < processes and time.monotonic() < end and (unit := next(left, None)) is not None:
-                running[pool.submit(run_unit, unit, dict(models), store.folder)] = unit
-            if not running:
-                return done
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                unit = running.pop(future)
-                document = future.result()
-                done += 1
-                if report:
-                    report(unit, document)
+        try:
+            while True:
+                while len(running) < processes and time.monotonic() < end and (unit := next(left, None)) is not None:
+                    running[pool.submit(run_unit, unit, dict(models), store.folder)] = unit
+                if not running:
+                    return done
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    unit = running.pop(future)
+                    try:
+                        document = future.result()
+                    except InputError as error:
+                        if failed is None:
+                            raise
+                        failed(unit, error)
+                        continue
+                    done += 1
+                    if report:
+                        report(unit, document)
+        except KeyboardInterrupt:
+            # Leaving the pool would wait for units that take minutes; what they had begun is begun again.
+            for process in active_children():
+                process.terminate()
+            raise

@@ -269,7 +269,10 @@ def rows(task: Task, models: Models, snapshots: Sequence[str] = ()) -> list[Row]
         snapshots: names among them that are points of the curve, and stand in no other table.
     """
     added = [name for name, data in WITHOUT.items() if _apt(task, data)]
-    added += snapshots if task.kind == "curve" else ()
+    if task.kind == "curve":
+        added += snapshots
+    elif task.kind != "bits":  # those that were asked for by name
+        added += [name for name in models if name not in {*LANGUAGE_MODELS, *HUMAN, *WITHOUT, *snapshots}]
     starts = list(dict.fromkeys([*task.starts, *(name for name in added if name in models)]))
     if task.kind == "bits":
         names = [*task.plain, *(start for start in starts if start != RANDOM)]
