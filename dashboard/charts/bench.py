@@ -24,6 +24,11 @@ def label_of(one: Entry) -> str:
     return ", ".join(parts)
 
 
+def _with_seeds(one: Entry) -> str:
+    """The same, and of how few seeds it is where not all were run."""
+    return label_of(one) + (f", {one.partial}" if one.partial else "")
+
+
 def figures_chart(rows: Sequence[Entry], figure: str, look: Look, *, ticked: Sequence[str] = ()) -> go.Figure:
     """One figure of every row that has it, the best on top, with 95 % intervals where they are known.
 
@@ -40,7 +45,9 @@ def figures_chart(rows: Sequence[Entry], figure: str, look: Look, *, ticked: Seq
         inside = [one for one in rows if one.group == group and figure in one.figures]
         shown += [*sorted(inside, key=lambda one: one.figures[figure].value), None]
         headings.append((len(shown) - 1, group))
-    names = ["" if one is None else f"{'▸ ' if one.id in ticked else ''}{html.escape(label_of(one))}" for one in shown]
+    names = [
+        "" if one is None else f"{'▸ ' if one.id in ticked else ''}{html.escape(_with_seeds(one))}" for one in shown
+    ]
     colours: dict[Kind, str] = {"dnalm": look.forward, "plain": look.quiet, "published": look.known}
     chart = go.Figure()
     for kind, title in KINDS.items():
