@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -11,7 +12,7 @@ from plotly.subplots import make_subplots
 from dashboard.charts.theme import Look, template
 from dashboard.figures import TITLES
 from dnalm.evaluation.bench.curves import Curves
-from dnalm.evaluation.bench.entries import Entry, Kind
+from dnalm.evaluation.bench.entries import Entry, Kind, Value
 
 KINDS: dict[Kind, str] = {"dnalm": "dnalm", "plain": "plain baselines", "published": "as published"}
 _SYMBOLS: dict[Kind, str] = {"dnalm": "circle", "plain": "square", "published": "diamond-open"}
@@ -58,14 +59,7 @@ def figures_chart(rows: Sequence[Entry], figure: str, look: Look, *, ticked: Seq
         chart.add_scatter(
             x=[one.value for one in values],
             y=places,
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [0 if one.high is None else one.high - one.value for one in values],
-                "arrayminus": [0 if one.low is None else one.value - one.low for one in values],
-                "thickness": 2,
-                "width": 0,
-            },
+            error_x=_intervals(values) | {"thickness": 2, "width": 0},
             mode="markers",
             marker={"size": 10, "symbol": _SYMBOLS[kind], "color": colours[kind]},
             name=title,
@@ -93,7 +87,17 @@ def figures_chart(rows: Sequence[Entry], figure: str, look: Look, *, ticked: Seq
     return chart
 
 
-def _words(value) -> str:  # noqa: ANN001 - a Value
+def _intervals(values: Sequence[Value]) -> dict[str, Any]:
+    """Plotly's error bars: from a figure to the ends of its interval, nothing where there is none."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [0 if one.high is None else one.high - one.value for one in values],
+        "arrayminus": [0 if one.low is None else one.value - one.low for one in values],
+    }
+
+
+def _words(value: Value) -> str:
     interval = "" if value.low is None else f" (95 % {value.low:.3f} to {value.high:.3f})"
     return f"{value.value:.3f}{interval}"
 
@@ -164,14 +168,7 @@ def few_chart(rows: Sequence[Entry], figure: str, look: Look) -> go.Figure:
             chart.add_scatter(
                 x=[one.labels for one in found],
                 y=[one.value for one in values],
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [0 if one.high is None else one.high - one.value for one in values],
-                    "arrayminus": [0 if one.low is None else one.value - one.low for one in values],
-                    "thickness": 1.5,
-                    "width": 3,
-                },
+                error_y=_intervals(values) | {"thickness": 1.5, "width": 3},
                 mode="lines+markers",
                 line={"dash": _DASHES[found[0].kind], "width": 2, "color": colour},
                 name=html.escape(name),

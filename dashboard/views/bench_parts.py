@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
+from dashboard import addressed
 from dnalm.evaluation.bench import kept
 from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.entries import Entry, entries
 from dnalm.evaluation.results.gather import results_file
+
+chosen = addressed.chosen
+bound = partial(addressed.bound, "bench")
 
 
 def entries_of(bench: Bench) -> list[Entry]:
@@ -36,28 +39,3 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (status.st_mtime_ns, status.st_size)
-
-
-def chosen(parameter: str, options: Sequence[str], default: str) -> str:
-    """What the address says, if it is among the options; else the default."""
-    value = st.query_params.get(parameter, default)
-    return value if value in options else default
-
-
-def bound(parameter: str, value: Any, *, default: str = "", clears: Sequence[str] = ()) -> dict[str, Any]:
-    """The arguments that bind a widget to a parameter of the address, which has the last word."""
-    key = f"bench_{parameter}"
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
-    return {"key": key, "on_change": _remember, "args": (parameter, default, clears)}
-
-
-def _remember(parameter: str, default: str, clears: Sequence[str]) -> None:
-    value = st.session_state[f"bench_{parameter}"]
-    text = ",".join(value) if isinstance(value, list) else str(value)
-    for name in clears:
-        st.query_params.pop(name, None)
-    if text == default:
-        st.query_params.pop(parameter, None)
-    else:
-        st.query_params[parameter] = text

@@ -5,44 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import background
+from dashboard import addressed, background
 from dashboard.background import Task, TaskState
 
-
-def remember(parameter: str, *, default: str = "", clears: Sequence[str] = ()) -> None:
-    """Write a widget's value into the address; its default, and what depends on it, leave the address."""
-    value = st.session_state[f"data_{parameter}"]
-    for name in clears:
-        st.query_params.pop(name, None)
-    if value is None or str(value) == default:
-        st.query_params.pop(parameter, None)
-    else:
-        st.query_params[parameter] = str(value)
-
-
-def bound(parameter: str, value: Any, *, default: str = "", clears: Sequence[str] = ()) -> dict[str, Any]:
-    """The arguments that bind a widget to a parameter of the address, which has the last word."""
-    key = f"data_{parameter}"
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
-    return {
-        "key": key,
-        "on_change": remember,
-        "args": (parameter,),
-        "kwargs": {"default": default, "clears": clears},
-    }
-
-
-def chosen(parameter: str, options: Sequence[str], default: str) -> str:
-    """What the address says, if it is among the options; else the default."""
-    value = st.query_params.get(parameter, default)
-    return value if value in options else default
+chosen = addressed.chosen
+bound = partial(addressed.bound, "data")
 
 
 def number(parameter: str, name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
