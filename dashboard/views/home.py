@@ -50,7 +50,7 @@ def _first_steps(scanner: str | None) -> None:
         (
             "You have labelled sequences",
             "Bring two FASTA files or a table; see copies, leaks and what GC content alone would achieve.",
-            ("data", "Bring your sequences", ":material/database:", {"show": "upload"}),
+            ("data", "Bring yours", ":material/database:", {"show": "upload"}),
         ),
         (
             "You want a classifier",
@@ -60,14 +60,14 @@ def _first_steps(scanner: str | None) -> None:
         (
             "You have genomes",
             "Pre-train a language model on them: it needs no labels, and gives every later classifier a better start.",
-            ("pre-train", "Pre-train on genomes", ":material/model_training:", {}),
+            ("pre-train", "Pre-train", ":material/model_training:", {}),
         ),
     ]
     if scanner:
         see = (
             "You want to see it work",
             "Where a model that is here finds promoters along 40,000 bases of E. coli K-12, known starts in red.",
-            ("long-sequences", "Look along a long sequence", ":material/monitoring:", {"model": scanner}),
+            ("long-sequences", "See it scan", ":material/monitoring:", {"model": scanner}),
         )
         steps.insert(0, see)
     for column, (title, text, (page, label, icon, query)) in zip(st.columns(len(steps)), steps, strict=True):
