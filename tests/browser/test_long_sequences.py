@@ -36,7 +36,7 @@ def test_home_leads_to_the_picture_with_the_model_in_the_address(page, address):
     page.goto(address)
     page.get_by_role("heading", name="What do you want to find in your DNA?").wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
-    page.get_by_role("link", name="Look along a long sequence").click()
+    page.get_by_role("link", name="See it scan").click()
     page.wait_for_selector(CHART)
     assert f"model={toy_house.MODEL}" in page.url
 
