@@ -30,6 +30,7 @@ from dnalm.evaluation.results.tasks import TASKS, rows
 from dnalm.lab import index, jobs
 from dnalm.lab.database import Database
 from dnalm.lab.people import local_user
+from dnalm.settings import settings
 from dnalm.training.config import BenchConfig
 from dnalm.training.run import RunFolder
 
@@ -302,3 +303,16 @@ def test_a_member_cannot_queue_a_benchmark_of_a_colleagues_set(own_set: str, hom
     assert jobs.submit(ben, BenchConfig(task="mouse-tata-251")).name.startswith("bench-mouse-tata-251")
     with pytest.raises(InputError, match="cannot be run here"):
         jobs.submit(ben, BenchConfig(task="dog-enhancers"))
+
+
+def test_an_installation_without_the_published_tables_still_knows_its_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benches.cache_clear()
+    monkeypatch.setenv("DNALM_SHIPPED", str(tmp_path))
+    settings.cache_clear()
+    assert benches_module.known_names() == frozenset(TASKS)
+    monkeypatch.undo()
+    settings.cache_clear()
+    benches.cache_clear()
+    assert "dog-enhancers" in benches_module.known_names()
