@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 import toy_house
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -86,7 +87,8 @@ def test_a_click_on_a_peak_shows_its_sequence_and_the_link_shows_it_again(page, 
         fresh = other.new_page()
         fresh.goto(page.url)
         fresh.get_by_role("heading", name="The sequence at 9,001, forward strand").wait_for(timeout=60_000)
-        assert fresh.get_by_role("textbox", name="Region").input_value() == REGION.replace(",", "")
+        # The field is there a moment before its text.
+        expect(fresh.get_by_role("textbox", name="Region")).to_have_value(REGION.replace(",", ""), timeout=60_000)
 
 
 def test_moving_the_threshold_changes_the_address_and_a_reload_keeps_it(page, address):
