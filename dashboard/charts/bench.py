@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -102,25 +102,44 @@ def _words(value: Value) -> str:
     return f"{value.value:.3f}{interval}"
 
 
+class _Panel(NamedTuple):
+    """One of the curves: of which attribute, its titles, and whether chance is its diagonal."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    diagonal: bool
+
+
+_PANELS = (
+    _Panel("roc", "ROC", "false positive rate", "recall", True),
+    _Panel("precision_recall", "Precision and recall", "recall", "precision", False),
+    _Panel("calibration", "Calibration", "probability given", "share found so", True),
+)
+
+
 def curves_chart(found: Mapping[str, Curves], look: Look) -> go.Figure:
-    """ROC, precision-recall and calibration of several rows side by side.
+    """ROC, precision-recall and calibration of several rows side by side; of several classes calibration alone.
 
     Args:
         found: by the row's name.
         look: the colours.
     """
-    titles = ("ROC", "Precision and recall", "Calibration")
-    chart = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.08)
+    panels = [one for one in _PANELS if all(getattr(curve, one.name) is not None for curve in found.values())]
+    titles = [one.title for one in panels]
+    chart = make_subplots(1, len(panels), subplot_titles=titles, horizontal_spacing=0.08)
     palette = template(look).layout.colorway
     for place, (name, one) in enumerate(found.items()):
         colour = palette[place % len(palette)]
         style = {"color": colour, "dash": ("solid", "dash", "dot")[place // len(palette) % 3], "width": 2}
-        for column, (x, y) in enumerate((one.roc, one.precision_recall, one.calibration), start=1):
+        for column, panel in enumerate(panels, start=1):
+            x, y = getattr(one, panel.name)
             hover = f"{html.escape(name)}<br>%{{x:.3f}}, %{{y:.3f}}<extra></extra>"
             chart.add_scatter(
                 x=x,
                 y=y,
-                mode="lines+markers" if column == 3 else "lines",
+                mode="lines+markers" if panel.name == "calibration" else "lines",
                 line=style,
                 name=html.escape(name),
                 legendgroup=name,
@@ -129,17 +148,16 @@ def curves_chart(found: Mapping[str, Curves], look: Look) -> go.Figure:
                 row=1,
                 col=column,
             )
-    for column in (1, 3):
+    for column, panel in enumerate(panels, start=1):
         line = {"color": look.quiet, "dash": "dot", "width": 1}
-        chart.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=line, row=1, col=column)
+        if panel.diagonal:
+            chart.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=line, row=1, col=column)
+        chart.update_xaxes(title=panel.x, range=[-0.01, 1.01], row=1, col=column)
+        chart.update_yaxes(title=panel.y, range=[-0.01, 1.02], row=1, col=column)
     chart.update_layout(
         template=template(look), height=420 + 22 * len(found), margin={"l": 60, "r": 16, "t": 60, "b": 56}
     )
     chart.update_layout(legend={"y": -0.22, "yanchor": "top", "orientation": "v"})
-    axes = (("false positive rate", "recall"), ("recall", "precision"), ("probability given", "share positive"))
-    for column, (x, y) in enumerate(axes, start=1):
-        chart.update_xaxes(title=x, range=[-0.01, 1.01], row=1, col=column)
-        chart.update_yaxes(title=y, range=[-0.01, 1.02], row=1, col=column)
     return chart
 
 

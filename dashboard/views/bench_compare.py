@@ -109,17 +109,18 @@ def _disagreements(first: Entry, second: Entry) -> None:
     st.write(
         plain(
             f"On {len(found):,}: {label_of(first)} is right on {right:,} of them, {label_of(second)} on "
-            f"{len(found) - right:,}."
+            f"{int((found['right'] == 'second').sum()):,}."
         )
     )
     shown = found.head(MOST_LISTED)
+    names = {"first": label_of(first), "second": label_of(second), "neither": "neither"}
     frame = pd.DataFrame(
         {
             **_sequences(first, shown["row"].to_list()),
-            "Positive": shown["truth"].to_numpy(),
+            **_truth(first, shown),
             label_of(first): shown["first"].to_numpy(),
             label_of(second): shown["second"].to_numpy(),
-            "Right": [label_of(first if one == "first" else second) for one in shown["right"]],
+            "Right": [names[one] for one in shown["right"]],
         }
     )
     st.dataframe(
@@ -138,6 +139,18 @@ def _disagreements(first: Entry, second: Entry) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def _truth(entry: Entry, shown: pd.DataFrame) -> dict[str, list[object]]:
+    """Whether each is positive; of several classes which it is, and which it was called."""
+    if shown["truth"].dtype == bool:
+        return {"Positive": shown["truth"].to_list()}
+    try:
+        labels: list[object] = list(Dataset.load(entry.data).labels)
+    except DnalmError:
+        labels = [f"class {number + 1}" for number in range(int(shown.filter(like="called").to_numpy().max()) + 1)]
+    heads = {"truth": "It is", "first_called": "First called it", "second_called": "Second called it"}
+    return {words: [labels[number] for number in shown[name]] for name, words in heads.items()}
 
 
 def _sequences(entry: Entry, rows: list[int]) -> dict[str, list[object]]:

@@ -51,7 +51,6 @@ def _curves(bench: Bench, ticked: Sequence[Entry]) -> None:
     own = [one for one in ticked if predictions_of(one) is not None]
     if not own:
         return
-    st.header("How do they trade misses for false alarms, and do their probabilities mean what they say?")
     if len(own) > MOST_CURVES:
         st.warning(f"The first {MOST_CURVES} of {len(own)} are drawn; untick some.", icon=":material/warning:")
     try:
@@ -59,10 +58,13 @@ def _curves(bench: Bench, ticked: Sequence[Entry]) -> None:
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
+    several = any(one.roc is None for one in found.values())
+    asked = "" if several else "How do they trade misses for false alarms, and do "
+    st.header(f"{asked}{'Do' if several else ''} their probabilities mean what they say?".strip())
     _picture(
         curves_chart(found, look()),
         f"{bench.name}-curves",
-        alt=f"ROC, precision-recall and calibration curves of {', '.join(found)}",
+        alt=f"{'Calibration' if several else 'ROC, precision-recall and calibration'} curves of {', '.join(found)}",
     )
     lines = [f"{name}: expected calibration error {one.error:.3f}" for name, one in found.items()]
     st.caption(plain(f"Of the first seed, all folds together. {'; '.join(lines)}."))

@@ -11,6 +11,7 @@ from dashboard.charts.audit import Alone, alone_figure, copies_figure, leak_figu
 from dashboard.charts.theme import look
 from dashboard.sets import Opened
 from dashboard.views import data_parts
+from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.datasets.splits import SPLITS
 
 PART_NAMES = {"train": "training", "valid": "validation", "test": "test"}
@@ -172,12 +173,13 @@ def _telling(alone: dict[str, Any] | None, what: str) -> str:
 
 def _copies(name: str, opened: Opened) -> None:
     copies, groups, total = opened.audit["duplicates"], opened.audit["groups"], opened.audit["rows"]
+    of_genes = opened.audit.get("grouped_by") == BY_SOURCE
     rows = [
         ("Copies of an earlier one", copies["exact"]),
         ("Copies of its other strand", copies["reverse_complement"]),
         ("Under two labels", copies["sequences_with_two_labels"]),
         ("In two parts of the split", copies["sequences_in_two_splits"]),
-        ("Share 20 bases with another", total - groups["singles"]),
+        ("Come from one gene with others" if of_genes else "Share 20 bases with another", total - groups["singles"]),
     ]
     st.header("Are there copies?")
     said = []
@@ -190,8 +192,8 @@ def _copies(name: str, opened: Opened) -> None:
     if not any(number for _, number in rows):
         said.append("There is not one copy, and no two sequences share 20 bases.")
     said.append(
-        f"Sequences that share a stretch form {groups['groups']:,} groups; the largest holds {groups['largest']:,} of "
-        f"{total:,} sequences."
+        f"Sequences {'of one gene' if of_genes else 'that share a stretch'} form {groups['groups']:,} groups; the "
+        f"largest holds {groups['largest']:,} of {total:,} sequences."
     )
     st.write(" ".join(said))
     if not any(number for _, number in rows):

@@ -13,24 +13,37 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnalm.alphabet import UNKNOWN, Codes, gc_content, reverse_complement
-from dnalm.datasets.dataset import Dataset
+from dnalm.datasets.dataset import BY_SOURCE, BY_STRETCH, Dataset
 from dnalm.datasets.splits import SPLITS, STRETCH, shared_with, stretch_groups
 from dnalm.metrics import Figure, binary_metrics, binary_statistics, bootstrap_figures, choose_threshold
 
 START_CODONS = ("ATG", "GTG", "TTG")
 START_CODON_WINDOW = 150
 START_CODON_AT = 100
+_RESAMPLES = 1000
+_MANY_LABELS = 10  # of which each has its interval: with more, a tenth of the resamples does
 _SEED = 20_261_101  # the intervals' resamples; fixed, so that an audit of one dataset is always the same
 
 
-def leak(dataset: Dataset, length: int = STRETCH) -> dict[str, dict[str, float | None]]:
-    """Sequences of valid and test that share a stretch with a training sequence, on either strand.
+def leak(
+    dataset: Dataset, length: int = STRETCH, groups: NDArray[np.int64] | None = None
+) -> dict[str, dict[str, float | None]]:
+    """Sequences of valid and test that have a near copy among the training sequences.
+
+    Args:
+        dataset: the dataset.
+        length: bases of a shared stretch, on either strand.
+        groups: group of each sequence, where near copies are those of one group; else those that share a stretch.
 
     Returns:
         For "valid" and "test": `shared` (how many), `of` (sequences there), `share` (None when empty).
     """
-    held = dataset.table[dataset.table["split"] != "train"]
-    hit = shared_with(dataset.codes(held), dataset.codes(dataset.part("train")), length)
+    outside = (dataset.table["split"] != "train").to_numpy()
+    held = dataset.table[outside]
+    if groups is None:
+        hit = shared_with(dataset.codes(held), dataset.codes(dataset.part("train")), length)
+    else:
+        hit = np.isin(groups[outside], groups[~outside])
     found = {}
     for part in SPLITS[1:]:
         rows = (held["split"] == part).to_numpy()
@@ -76,10 +89,10 @@ def _spread(values: NDArray[np.float64]) -> dict[str, float | None]:
     return dict(zip(("mean", "sd", "min", "median", "max"), (round(float(x), 6) for x in numbers), strict=True))
 
 
-def _auroc(truth: NDArray[np.bool_], score: NDArray[np.float64], groups: NDArray[np.int64]) -> Figure:
+def _auroc(truth: NDArray[np.bool_], score: NDArray[np.float64], groups: NDArray[np.int64], resamples: int) -> Figure:
     statistics = binary_statistics(truth, score, 0.5, names=("auroc",))
     generator = np.random.default_rng(_SEED)
-    return bootstrap_figures(statistics, len(truth), generator=generator, groups=groups)["auroc"]
+    return bootstrap_figures(statistics, len(truth), generator=generator, resamples=resamples, groups=groups)["auroc"]
 
 
 def _alone(dataset: Dataset, feature: NDArray[np.float64], groups: NDArray[np.int64]) -> dict[str, Any]:
@@ -90,6 +103,7 @@ def _alone(dataset: Dataset, feature: NDArray[np.float64], groups: NDArray[np.in
     labels = dataset.table["label"].to_numpy()
     split = dataset.table["split"].to_numpy()
     names = [dataset.positive] if dataset.positive else dataset.labels
+    resamples = _RESAMPLES if len(names) <= _MANY_LABELS else _RESAMPLES // 10
     result: dict[str, Any] = {}
     for name in names:
         truth = labels == name
@@ -97,7 +111,7 @@ def _alone(dataset: Dataset, feature: NDArray[np.float64], groups: NDArray[np.in
         score = feature if higher else 1 - feature
         found: dict[str, Any] = {
             "direction": "higher" if higher else "lower",
-            "auroc": _auroc(truth, score, groups).as_dict(),
+            "auroc": _auroc(truth, score, groups, resamples).as_dict(),
         }
         train, test = split == "train", split == "test"
         if dataset.positive and all(0 < truth[part].sum() < part.sum() for part in (train, test)):
@@ -139,28 +153,40 @@ def start_codon_rule(dataset: Dataset) -> dict[str, Any] | None:
     return result
 
 
+def _listed(names: list[str], most: int = 3) -> str:
+    """The first few, and how many more."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def _warnings(found: dict[str, Any]) -> list[str]:
     said = []
+    absent: dict[str, list[str]] = {}
     for label, counts in found["counts"].items():
-        absent = [part for part in SPLITS[1:] if not counts[part] and found["shared_stretches"][part]["of"]]
-        if absent:
-            said.append(
-                f"No {' and no '.join(absent)} sequence is {label}, so nothing can be measured for it: it has too few "
-                "sequences, or they all share a stretch (an adapter, a repeat) and so stay on one side."
-            )
+        parts = [part for part in SPLITS[1:] if not counts[part] and found["shared_stretches"][part]["of"]]
+        if parts:
+            absent.setdefault(" and no ".join(parts), []).append(label)
+    for parts, names in absent.items():
+        said.append(
+            f"No {parts} sequence is {_listed(names)}, so nothing can be measured for it: it has too few "
+            "sequences, or they all share a stretch (an adapter, a repeat) and so stay on one side."
+        )
+    shares = "come from a gene of which" if found["grouped_by"] == BY_SOURCE else "share a stretch with"
+    also = "training sequences come too" if found["grouped_by"] == BY_SOURCE else "a training sequence"
     for part, numbers in found["shared_stretches"].items():
         if numbers["shared"]:
             said.append(
-                f"{numbers['shared']} of {numbers['of']} {part} sequences ({numbers['share']:.1%}) share a stretch "
-                "with a training sequence: figures measured there flatter the model."
+                f"{numbers['shared']} of {numbers['of']} {part} sequences ({numbers['share']:.1%}) {shares} "
+                f"{also}: figures measured there flatter the model."
             )
     copies = found["duplicates"]
     if copies["sequences_with_two_labels"]:
         said.append(f"{copies['sequences_with_two_labels']} sequences stand under two labels.")
     for name, feature in (("GC content", "gc_alone"), ("Length", "length_alone")):
-        for label, numbers in (found[feature] or {}).items():
-            if (numbers["auroc"]["value"] or 0) >= 0.75:
-                said.append(f"{name} alone tells {label} with AUROC {numbers['auroc']['value']:.3f}.")
+        reached = {label: numbers["auroc"]["value"] or 0.0 for label, numbers in (found[feature] or {}).items()}
+        told = [f"{label} with AUROC {area:.3f}" for label, area in reached.items() if area >= 0.75]
+        if told:
+            said.append(f"{name} alone tells {_listed(told)}.")
     rule = found["start_codon_rule"]
     if rule and not rule["codon_hidden"] and rule["all"]["accuracy"]["value"] >= 0.75:
         said.append(
@@ -178,9 +204,9 @@ def audit(dataset: Dataset, length: int = STRETCH) -> dict[str, Any]:
         length: bases of a shared stretch.
 
     Returns:
-        A dict that goes into JSON as it is: `rows`, `counts` (label, split), `duplicates`, `groups`,
-        `shared_stretches` (see `leak`), `length`, `gc` and `unknown_bases` (spread by label), `gc_alone` and
-        `length_alone` (see `_alone`; None where all lengths are equal), `start_codon_rule`, `warnings`.
+        A dict that goes into JSON as it is: `rows`, `counts` (label, split), `duplicates`, `grouped_by` and `groups`
+        (see `Dataset.groups`), `shared_stretches` (see `leak`), `length`, `gc` and `unknown_bases` (spread by label),
+        `gc_alone` and `length_alone` (see `_alone`; None where all lengths are equal), `start_codon_rule`, `warnings`.
         Figures are `{"value", "low", "high", "n"}` with a 95 % bootstrap interval over sequences.
     """
     codes = dataset.codes()
@@ -188,15 +214,17 @@ def audit(dataset: Dataset, length: int = STRETCH) -> dict[str, Any]:
     lengths = np.array([len(array) for array in codes], dtype=np.float64)
     gc = np.array([gc_content(array) for array in codes])
     unknown = np.array([float((array >= UNKNOWN).mean()) if len(array) else 0.0 for array in codes])
-    groups = stretch_groups(codes, length)
+    by = dataset.grouped_by
+    groups = stretch_groups(codes, length) if by == BY_STRETCH else dataset.groups()
     features = {"length": lengths, "gc": gc, "unknown_bases": unknown}
     found: dict[str, Any] = {
         "rows": len(dataset),
         "counts": dataset.counts(),
         "stretch": length,
         "duplicates": _duplicates(dataset, codes),
+        "grouped_by": by,
         "groups": group_summary(groups),
-        "shared_stretches": leak(dataset, length),
+        "shared_stretches": leak(dataset, length, None if by == BY_STRETCH else groups),
     }
     for name, values in features.items():
         found[name] = {label: _spread(values[labels == label]) for label in dataset.labels}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dnalm.alphabet import decode
 from dnalm.annotation import Gene, read_genes
@@ -28,11 +29,16 @@ NEAR_A_START = 10
 
 @dataclass
 class Built:
-    """Rows before they are split, what was left out and why, and what a reader should know."""
+    """Rows before they are split, what was left out and why, and what a reader should know.
+
+    `groups` says which rows come from one sequence and stay together, where that is not for shared stretches to say:
+    an int64 of each row.
+    """
 
     table: pd.DataFrame
     dropped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    groups: NDArray[np.int64] | None = None
 
 
 def source_text(region: Region) -> str:

@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dnalm.alphabet import Codes, encode
 from dnalm.datasets.splits import SPLITS
+from dnalm.datasets.stretches import stretch_groups
 from dnalm.errors import InputError
 from dnalm.files import replacing
 from dnalm.settings import settings
@@ -26,6 +28,9 @@ from dnalm.settings import settings
 TABLE = "sequences.parquet"
 INFO = "dataset.json"
 SCHEMA = 1
+BY_STRETCH = "shared stretch"
+BY_SOURCE = "source record"
+"""What makes sequences a group that stays on one side of a split."""
 COLUMNS = ("id", "sequence", "label", "split", "source", "in_demo_region")
 
 
@@ -94,6 +99,11 @@ class Dataset:
         """0-based offset in each sequence of the site that the label speaks of; None where there is none."""
         return self.info.get("anchor")
 
+    @property
+    def grouped_by(self) -> str:
+        """What makes sequences near copies of each other here: `BY_STRETCH` or `BY_SOURCE`."""
+        return str((self.info.get("groups") or {}).get("by", BY_STRETCH))
+
     def part(self, split: str) -> pd.DataFrame:
         """All rows of one split, demo region included."""
         return self.table[self.table["split"] == split]
@@ -111,6 +121,17 @@ class Dataset:
         """Index into `labels` of each row (default: all): int64, shape `(n,)`."""
         index = {label: number for number, label in enumerate(self.labels)}
         return np.array([index[label] for label in (self.table if rows is None else rows)["label"]], dtype=np.int64)
+
+    def groups(self, rows: pd.DataFrame | None = None) -> NDArray[np.int64]:
+        """Group of each row (default: all) that a grouped split keeps whole, from 0 up, shape `(n,)`.
+
+        Sequences that share a stretch on either strand; where the set says so, those cut from one record: reads of
+        genes that all resemble each other would be one group.
+        """
+        chosen = self.table if rows is None else rows
+        if self.grouped_by == BY_SOURCE:
+            return np.unique(chosen["source"].str.rpartition(":")[0], return_inverse=True)[1]
+        return stretch_groups(self.codes(chosen))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Number of sequences of each label in each split: `{label: {split: n}}`."""

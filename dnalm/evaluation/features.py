@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from dnalm.alphabet import UNKNOWN, Codes, gc_content
+from dnalm.alphabet import UNKNOWN, Codes, gc_content, reverse_complement
 from dnalm.errors import InputError
 from dnalm.evaluation.markov import words
 
@@ -77,6 +77,19 @@ def kmer_frequencies(sequences: Sequences, lengths: Sequence[int]) -> sp.csr_arr
         counts.data = np.sqrt(counts.data / np.repeat(total, np.diff(counts.indptr)))
         parts.append(counts)
     return sp.hstack(parts, format="csr")
+
+
+def words_of_both_strands(sequences: Sequences, k: int) -> sp.csr_array:
+    """Which k-mers each sequence or its reverse complement holds: ones, float64 CSR, shape `(n, 4**k)`."""
+    found = sp.csr_array((len(sequences), 4**k))
+    for strand in (list(sequences), [reverse_complement(codes) for codes in sequences]):
+        text, owner = joined(strand)
+        number = words(text, k)
+        known = number >= 0
+        ones = np.ones(known.sum())
+        found = found + sp.coo_array((ones, (owner[known], number[known])), shape=found.shape).tocsr()
+    found.data[:] = 1
+    return found
 
 
 def positional_kmers(codes: Codes, lengths: Sequence[int]) -> sp.csr_array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from dnalm.errors import InputError
 from dnalm.evaluation.features import Floats, Sequences, take
 from dnalm.evaluation.fitting import Fit, Labels, inner_folds
-from dnalm.metrics import Figure, binary_metrics, choose_threshold
+from dnalm.metrics import Figure, binary_metrics, binary_statistics, choose_threshold
+from dnalm.metrics.bootstrap import Statistics
+from dnalm.metrics.multiclass import called_statistics
 
 THRESHOLD_FOLDS = 3
 
@@ -38,6 +40,15 @@ class OutOfFold:
     probability: Floats
     threshold: Floats
     seconds: tuple[float, ...]
+
+    @property
+    def called(self) -> Labels:
+        """Whether each was called positive."""
+        return self.probability >= self.threshold
+
+    def statistics(self, figures: Sequence[str]) -> Statistics:
+        """Figures as a function of bootstrap weights."""
+        return binary_statistics(self.truth, self.probability, self.threshold, tuple(figures))
 
     def metrics(
         self,
@@ -71,6 +82,41 @@ class OutOfFold:
             )
             values.append(found[figure].value)
         return np.array(values)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Each sequence's call among several classes, by the model that had not seen it.
+
+    Attributes:
+        name: of the model.
+        seed: of the fits.
+        truth: class number of each, shape `(n,)`.
+        called: the class that it was called, shape `(n,)`.
+        probability: of the class that it was called, shape `(n,)`.
+        classes: how many.
+    """
+
+    name: str
+    seed: int
+    truth: NDArray[np.int64]
+    called: NDArray[np.int64]
+    probability: Floats
+    classes: int
+
+    def statistics(self, figures: Sequence[str]) -> Statistics:
+        """Figures as a function of bootstrap weights; precision, recall and f1 are means over the classes."""
+        of_calls = called_statistics(self.truth, self.called, self.classes)
+
+        def statistics(weights: Floats) -> dict[str, Floats]:
+            found = of_calls(weights)
+            return {name: found[name if name in found else f"macro_{name}"] for name in figures}
+
+        return statistics
+
+
+Run = OutOfFold | Calls
+"""Predictions of one seed."""
 
 
 def _threshold_of(fit: Fit, sequences: Sequences, labels: Labels, generator: np.random.Generator) -> float:

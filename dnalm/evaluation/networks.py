@@ -40,6 +40,7 @@ RANDOM = "random"
 """Name of the start without pre-training."""
 # No checkpoint while a fit runs: a fit that was stopped is begun again.
 _NEVER_SECONDS = 1e9
+_LATER = ("frames", "words_of_both_strands")  # parts of a head that came later, and are told of where they are there
 
 
 @dataclass(frozen=True)
@@ -202,4 +203,4 @@ def _calibration(score: Floats, labels: Labels) -> tuple[float, float]:
 def _told(head: HeadConfig) -> dict[str, Any]:
     """A head's configuration without what it leaves out since a later version: figures of before stay comparable."""
     told = head.model_dump(mode="json")
-    return {name: value for name, value in told.items() if name != "frames" or value}
+    return {name: value for name, value in told.items() if name not in _LATER or value}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from dnalm.errors import InputError
-from dnalm.evaluation.folds import OutOfFold
-from dnalm.metrics import Figure, binary_statistics
+from dnalm.evaluation.folds import OutOfFold, Run
+from dnalm.metrics import Figure
 from dnalm.metrics.bootstrap import Floats, bootstrap_figures
 
 
@@ -65,7 +65,7 @@ def _runs(given: OutOfFold | Sequence[OutOfFold]) -> list[OutOfFold]:
 
 
 def _statistic(run: OutOfFold, figure: str):  # noqa: ANN202 - a closure of one statistic
-    statistics = binary_statistics(run.truth, run.probability, run.threshold, (figure,))
+    statistics = run.statistics((figure,))
     return lambda weights: statistics(weights)[figure]
 
 
@@ -84,7 +84,7 @@ class McNemar:
     p: float
 
 
-def mcnemar(first: OutOfFold, second: OutOfFold) -> McNemar:
+def mcnemar(first: Run, second: Run) -> McNemar:
     """McNemar's exact test on two models' calls of the same sequences.
 
     Raises:
@@ -92,7 +92,7 @@ def mcnemar(first: OutOfFold, second: OutOfFold) -> McNemar:
     """
     if not np.array_equal(first.truth, second.truth):
         raise InputError(f"{first.name} and {second.name} were not run on the same sequences in the same order")
-    right = [(run.probability >= run.threshold) == run.truth for run in (first, second)]
+    right = [run.called == run.truth for run in (first, second)]
     first_only, second_only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     discordant = first_only + second_only
     p = float(binomtest(first_only, discordant, 0.5).pvalue) if discordant else 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,6 +54,38 @@ def _macro(values: Floats, present: NDArray[np.bool_]) -> Floats:
     return divide(np.where(present, np.nan_to_num(values), 0.0).sum(axis=1), present.sum(axis=1).astype(float))
 
 
+def _tables_of(
+    truth: NDArray[np.int64], called: NDArray[np.int64], classes: int
+) -> Callable[[Floats], NDArray[np.float64]]:
+    """Confusion matrices of bootstrap weights `(b, n)`, shape `(b, classes, classes)`."""
+    cell = sp.csr_array(
+        (np.ones(len(truth)), (np.arange(len(truth)), truth * classes + called)), shape=(len(truth), classes**2)
+    )
+    return lambda weights: (cell.T @ weights.T).T.reshape(len(weights), classes, classes)
+
+
+def _of_tables(tables: Floats) -> dict[str, Floats]:
+    """Figures that need the calls alone."""
+    present, each = tables.sum(axis=2) > 0, _rates(tables)
+    found = {
+        "accuracy": divide(np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))),
+        "mcc": correlation(tables),
+    }
+    return found | {f"macro_{name}": _macro(each[name], present) for name in ("precision", "recall", "f1")}
+
+
+def called_statistics(truth: ArrayLike, called: ArrayLike, classes: int) -> Statistics:
+    """Figures of calls alone, as a function of bootstrap weights: accuracy, mcc, and macro precision, recall and f1.
+
+    Args:
+        truth: class number of each sequence, shape `(n,)`.
+        called: the class that it was called, shape `(n,)`.
+        classes: how many.
+    """
+    tables_of = _tables_of(np.asarray(truth, dtype=np.int64), np.asarray(called, dtype=np.int64), classes)
+    return lambda weights: _of_tables(tables_of(weights))
+
+
 def multiclass_statistics(truth: ArrayLike, probability: ArrayLike, *, per_class: bool = False) -> Statistics:
     """Figures of a classifier of c classes as a function of bootstrap weights.
 
@@ -72,29 +104,18 @@ def multiclass_statistics(truth: ArrayLike, probability: ArrayLike, *, per_class
     chance = check_probability(probability, (len(number), classes))
     if number.min() < 0 or number.max() >= classes:
         raise InputError(f"class numbers run from {number.min()} to {number.max()}, 0 to {classes - 1} is wanted")
-    called = chance.argmax(axis=1)
-    cell = sp.csr_array(
-        (np.ones(len(number)), (np.arange(len(number)), number * classes + called)),
-        shape=(len(number), classes * classes),
-    )
+    tables_of = _tables_of(number, chance.argmax(axis=1), classes)
     hot = np.eye(classes)[number]
     squared = ((chance - hot) ** 2).sum(axis=1)
     rankings = [Ranking(number == one, chance[:, one]) for one in range(classes)]
 
     def statistics(weights: Floats) -> dict[str, Floats]:
-        tables = (cell.T @ weights.T).T.reshape(len(weights), classes, classes)
-        total, right = tables.sum(axis=(1, 2)), np.trace(tables, axis1=1, axis2=2)
-        present = tables.sum(axis=2) > 0
-        each = _rates(tables)
+        tables = tables_of(weights)
+        found = _of_tables(tables)
+        present, each = tables.sum(axis=2) > 0, _rates(tables)
         areas = [ranking.areas(weights) for ranking in rankings]
         each["auroc"] = np.stack([roc for roc, _ in areas], axis=1)
         each["auprc"] = np.stack([pr for _, pr in areas], axis=1)
-        found = {
-            "accuracy": divide(right, total),
-            "mcc": correlation(tables),
-        }
-        for name in ("precision", "recall", "f1"):
-            found[f"macro_{name}"] = _macro(each[name], present)
         several = present.sum(axis=1) > 1
         for name in ("auroc", "auprc"):
             found[f"macro_{name}"] = np.where(several, _macro(each[name], present), np.nan)

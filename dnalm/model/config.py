@@ -100,6 +100,7 @@ class WideHeadConfig(Checked):
     place_kmers: tuple[int, ...] = Field((), description="k-mers looked for at each position")
     window_step: int = Field(5, ge=1, description="positions from one window's centre to the next's")
     frames: bool = Field(False, description="read the longest open reading frame and its codons")
+    words_of_both_strands: bool = Field(False, description="look for words on the reverse complement too")
 
 
 HeadConfig = Annotated[PoolHeadConfig | AlignedHeadConfig | WideHeadConfig, Field(discriminator="kind")]

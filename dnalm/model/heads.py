@@ -180,6 +180,11 @@ class WideHead(nn.Module):
 
     def _words(self, bases: Tensor) -> Tensor:
         """Whether each word stands somewhere (of probabilities: how often, at most once), shape `(batch, 4^length)`."""
+        if self.config.words_of_both_strands:
+            return torch.maximum(self._words_of(bases), self._words_of(bases.flip(1, 2)))
+        return self._words_of(bases)
+
+    def _words_of(self, bases: Tensor) -> Tensor:
         half = self.config.half_word
         kmers = kmer_probabilities(bases, half, 1)
         # A word is two k-mers side by side: the sum over places of their products is one matrix product.

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dnalm.alphabet import Codes
 from dnalm.datasets import Dataset
+from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.datasets.recipes import load_or_make
-from dnalm.datasets.splits import stretch_groups
 from dnalm.errors import InputError
 from dnalm.metrics import choose_threshold, evaluate_probabilities
 from dnalm.model.bundle import Bundle, write_bundle
@@ -113,7 +114,7 @@ def training_examples(config: TrainConfig, dataset: Dataset) -> tuple[Examples, 
     """Training and validation sequences; where the dataset has none of the latter, one part in eight of the former."""
     generator = np.random.default_rng([config.seed, 10])
     rows = dataset.training("train")
-    train_part = Examples(dataset.codes(rows), dataset.targets(rows))
+    train_part = _examples(dataset, rows)
     if not len(train_part):
         raise InputError(f"{config.dataset}: no training sequence")
     rows = dataset.training("valid")
@@ -122,8 +123,13 @@ def training_examples(config: TrainConfig, dataset: Dataset) -> tuple[Examples, 
         train_part = limit(train_part, config.train_limit, generator)
         return split_validation(train_part, generator, parts=4)
     if len(rows):
-        return train_part, Examples(dataset.codes(rows), dataset.targets(rows))
+        return train_part, _examples(dataset, rows)
     return split_validation(train_part, generator)
+
+
+def _examples(dataset: Dataset, rows: pd.DataFrame) -> Examples:
+    groups = dataset.groups(rows) if dataset.grouped_by == BY_SOURCE else None
+    return Examples(dataset.codes(rows), dataset.targets(rows), groups)
 
 
 def _data_facts(config: TrainConfig, dataset: Dataset, train_part: Examples, valid_part: Examples) -> dict[str, Any]:
@@ -190,7 +196,7 @@ def _finish(
             positive,
             threshold,
             generator=np.random.default_rng([config.seed, 12]),
-            groups=stretch_groups(codes),
+            groups=dataset.groups(rows),
         )
         if not run.quiet:
             metrics["text"] = _what_its_text_held(model, start, codes)

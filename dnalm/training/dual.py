@@ -1,4 +1,4 @@
-"""Ridge logistic regression on the inner products of sequences, and the search for its penalty and shares.
+"""Ridge logistic regression of two classes on inner products of sequences; the search for its penalty and shares.
 
 The `wide` head has far more features than sequences (see `dnalm.training.wide`), so it is fitted in the dual: a block
 of features is one matrix of inner products, and its weight against the others a factor. Newton's method needs a handful
@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+
+from dnalm.training.valley import Place, descend
 
 GROUPS = {
     **{"states": "model", "pools": "model", "words": "words", "places": "places"},
@@ -31,7 +33,8 @@ long words, which tell of kinship; reading frames, which tell of genes; and k-me
 never shift: of those all or nothing, since the loss is often higher with a little of them than without."""
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """Ridge penalties tried, from the strongest."""
-_BEGIN = {"penalty": 0.1, "model": 1.0, "words": 0.0, "places": 0.0, "frames": 1.0}
+PENALTY = "penalty"
+_BEGIN = {PENALTY: 0.1, "model": 1.0, "words": 0.0, "places": 0.0, "frames": 1.0}
 MOST_SEARCHED = 4000
 """The time of a fit grows with the cube of the sequences: of more, the search takes so many, drawn at random."""
 Progress = Callable[[str, int, int], None]
@@ -87,20 +90,13 @@ class Kernels:
         return found
 
 
-def solve(
-    kernel: Tensor, truth: Tensor, weights: Tensor, classes: int, penalty: float, near: Tensor | None = None
-) -> Tensor:
-    """Dual weights of each class's logit, shape `(n, classes)`; two classes share one, of the second.
+def solve(kernel: Tensor, truth: Tensor, weights: Tensor, penalty: float, near: Tensor | None = None) -> Tensor:
+    """Dual weights of each of two classes' logits, shape `(n, 2)`; those of the first are zero.
 
     `near` are the dual weights of a penalty close by, where known: starting from them takes half the steps.
     """
-    starts = torch.zeros(len(truth), classes) if near is None else near
-    if classes == 2:
-        second = newton(kernel, (truth == 1).float(), weights, penalty, starts[:, 1])
-        return torch.stack([torch.zeros_like(second), second], 1)
-    # Several classes: each against the rest, their logits compared as they are.
-    one_each = [newton(kernel, (truth == one).float(), weights, penalty, starts[:, one]) for one in range(classes)]
-    return torch.stack(one_each, 1)
+    second = newton(kernel, (truth == 1).float(), weights, penalty, None if near is None else near[:, 1])
+    return torch.stack([torch.zeros_like(second), second], 1)
 
 
 def newton(kernel: Tensor, truth: Tensor, weights: Tensor, penalty: float, start: Tensor | None = None) -> Tensor:
@@ -152,28 +148,27 @@ def newton(kernel: Tensor, truth: Tensor, weights: Tensor, penalty: float, start
 
 @dataclass(frozen=True)
 class Problem:
-    """Sequences to fit on: their inner products, classes, inner folds and weights, each `(n,)` or `(n, n)`."""
+    """Sequences of two classes to fit on: inner products, classes, inner folds, weights, each `(n,)` or `(n, n)`."""
 
     kernels: Kernels
     truth: Tensor
     fold: Tensor
     weights: Tensor
-    classes: int
 
     def take(self, rows: Tensor) -> Problem:
         """The same of some of the sequences."""
-        return Problem(self.kernels.take(rows), self.truth[rows], self.fold[rows], self.weights[rows], self.classes)
+        return Problem(self.kernels.take(rows), self.truth[rows], self.fold[rows], self.weights[rows])
 
     def unseen(self, shares: Shares, penalty: float, solved: dict[int, Tensor], tell: Callable[[], None]) -> Tensor:
-        """Logits of each sequence from a fit without its fold, shape `(n, classes)`.
+        """Logits of each sequence from a fit without its fold, shape `(n, 2)`.
 
         `solved` holds the dual weights of each fold from a penalty close by, to start from, and gets the new ones.
         """
-        kernel, logits = self.kernels.at(shares), torch.zeros(len(self.truth), self.classes)
+        kernel, logits = self.kernels.at(shares), torch.zeros(len(self.truth), 2)
         for one in self.fold.unique().tolist():
             inside, outside = (self.fold != one).nonzero()[:, 0], (self.fold == one).nonzero()[:, 0]
             seen, truth = kernel[inside][:, inside], self.truth[inside]
-            solved[one] = solve(seen, truth, self.weights[inside], self.classes, penalty, solved.get(one))
+            solved[one] = solve(seen, truth, self.weights[inside], penalty, solved.get(one))
             logits[outside] = kernel[outside][:, inside] @ solved[one]
             tell()
         return logits
@@ -184,15 +179,15 @@ def choose(
 ) -> tuple[Shares, float, Tensor]:
     """The shares and the penalty with the lowest out-of-fold log loss, and the out-of-fold logits.
 
-    The loss has one valley over the grid: the search goes down along one axis after another until none leads lower.
+    The loss has one valley over the grid, which is what the search wants (`dnalm.training.valley`).
     """
     count = len(problem.truth)
     searched = problem
     if count > MOST_SEARCHED:
         searched = problem.take(torch.from_numpy(np.sort(generator.permutation(count)[:MOST_SEARCHED])))
-    axes = {"penalty": PENALTIES, **{name: SHARES[name] for name in problem.kernels.groups}}
+    axes = {PENALTY: PENALTIES, **{name: SHARES[name] for name in problem.kernels.groups}}
     solved: dict[int, Tensor] = {}
-    tried: dict[tuple[int, ...], tuple[float, Tensor]] = {}
+    best, kept = np.inf, torch.empty(0)
     fits, usual = 0, len(problem.fold.unique()) * _USUAL_PLACES
 
     def tell() -> None:
@@ -201,25 +196,16 @@ def choose(
         if progress:
             progress("fits", fits, max(fits, usual) + 1)
 
-    def values(place: tuple[int, ...]) -> tuple[Shares, float]:
-        found = {name: axis[at] for (name, axis), at in zip(axes.items(), place, strict=True)}
-        return found, found.pop("penalty")
+    def loss(place: Place) -> float:
+        nonlocal best, kept
+        shares = {name: value for name, value in place.items() if name != PENALTY}
+        logits = searched.unseen(shares, place[PENALTY], solved, tell)
+        found = float(torch.nn.functional.cross_entropy(logits, searched.truth))
+        if found < best:
+            best, kept = found, logits
+        return found
 
-    def loss(place: tuple[int, ...]) -> float:
-        if not all(0 <= at < len(axis) for at, axis in zip(place, axes.values(), strict=True)):
-            return np.inf
-        if place not in tried:
-            logits = searched.unseen(*values(place), solved, tell)
-            tried[place] = float(torch.nn.functional.cross_entropy(logits, searched.truth)), logits
-        return tried[place][0]
-
-    here, before = tuple(axis.index(_BEGIN[name]) for name, axis in axes.items()), None
-    while here != before:
-        before = here
-        for number in range(len(axes)):
-            for way in (1, -1):
-                while loss(there := (*here[:number], here[number] + way, *here[number + 1 :])) < loss(here):
-                    here = there
-    shares, penalty = values(here)
-    logits = tried[here][1] if searched is problem else problem.unseen(shares, penalty, {}, tell)
+    shares = descend(axes, _BEGIN, loss)
+    penalty = shares.pop(PENALTY)
+    logits = kept if searched is problem else problem.unseen(shares, penalty, {}, tell)
     return shares, penalty, logits

@@ -26,10 +26,12 @@ class Examples:
     Attributes:
         sequences: n arrays of base codes.
         targets: int64, shape `(n,)`.
+        groups: of each, what stays on one side of a split, shape `(n,)`; None: sequences that share a stretch.
     """
 
     sequences: list[Codes]
     targets: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -37,7 +39,8 @@ class Examples:
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Examples:
         """Some of them, by index or mask."""
         index = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return Examples([self.sequences[i] for i in index], self.targets[index])
+        groups = None if self.groups is None else self.groups[index]
+        return Examples([self.sequences[i] for i in index], self.targets[index], groups)
 
     @property
     def one_length(self) -> int | None:
@@ -90,7 +93,11 @@ def inner_folds(examples: Examples, generator: np.random.Generator, parts: int =
     least = int(np.unique(examples.targets, return_counts=True)[1].min())
     if least < 2:
         raise InputError("a class has a single training sequence; two or more of each are wanted")
-    return grouped_folds(examples.sequences, examples.targets, max(2, min(parts, least)), generator)
+    folds = max(2, min(parts, least))
+    groups = examples.groups
+    if groups is not None:
+        groups = np.unique(groups, return_inverse=True)[1]
+    return grouped_folds(examples.sequences, examples.targets, folds, generator, groups=groups)
 
 
 @dataclass(frozen=True)

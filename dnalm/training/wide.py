@@ -1,13 +1,14 @@
 """Fits the `wide` head: frozen states, pools, k-mers, words and bases into one regularised logistic regression.
 
-There are far more features than sequences, so the fit works on the sequences' inner products (`dnalm.training.dual`).
-The weights are then written back as one linear layer.
+Of two classes there are far more features than sequences, so the fit works on the sequences' inner products
+(`dnalm.training.dual`); of several it works on the features (`dnalm.training.softmax`). The weights are then written
+back as one linear layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ from dnalm.alphabet import Codes
 from dnalm.model.classifier import Member
 from dnalm.model.heads import Encoding, WideHead
 from dnalm.model.predict import pad, rows_by_length
-from dnalm.training.dual import Kernels, Problem, Progress, Shares, choose, share_of, solve
+from dnalm.training.blocks import Block
+from dnalm.training.dual import Kernels, Problem, Progress, Shares, choose, solve
+from dnalm.training.softmax import Softmax, choose_softmax, fit_softmax, shared
 
 BLOCK_WEIGHTS = {
     **{"states": 1.0, "pools": 0.05, "kmers": 0.01, "words": 1.0, "windows": 1.0, "places": 1.0, "bases": 0.1},
@@ -29,6 +32,8 @@ BLOCK_WEIGHTS = {
 reading frames were not."""
 MOST_SEQUENCES = 8000
 """The fit's memory grows with the square of the sequences: of more, so many are drawn at random."""
+MOST_OF_SEVERAL = 60_000
+"""The same where there are several classes, whose fit holds the features themselves."""
 _BATCH = 256
 _BATCH_BASES = 256_000
 SPARSE = frozenset({"words", "windows", "places"})
@@ -42,13 +47,14 @@ class WideFit:
     Attributes:
         penalty: of the ridge.
         shares: factors on groups of blocks, by the group's name (`dnalm.training.dual.SHARES`).
-        logits: of the training sequences, each from a fit that had not seen its fold; shape `(n, classes)`.
+        logits: of the training sequences, each from a fit that had not seen its fold, shape `(n, 2)`; of several
+            classes None, since no threshold is to be set by them.
         rows: which of the training sequences were read, all unless there are very many.
     """
 
     penalty: float
     shares: Shares
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] | None
     rows: NDArray[np.int64]
 
 
@@ -80,77 +86,32 @@ def fit_wide(
     """
     head = member.head
     assert isinstance(head, WideHead)
-    rows = np.arange(len(targets))
-    if len(rows) > MOST_SEQUENCES:
-        rows = np.sort(generator.permutation(rows)[:MOST_SEQUENCES])
+    classes = head.linear.out_features
+    rows, most = np.arange(len(targets)), MOST_SEQUENCES if classes == 2 else MOST_OF_SEVERAL
+    if len(rows) > most:
+        rows = np.sort(generator.permutation(rows)[:most])
     read = [sequences[row] for row in rows]
     if "states" in head.sizes:
         _fit_components(member, read)
-    blocks = _read_blocks(member, read, progress)
-    kernels = Kernels.of(blocks)
-    classes = head.linear.out_features
+    blocks = _read_blocks(member, read, progress, rare=classes > 2)
     truth = torch.from_numpy(targets[rows])
     weights = _sequence_weights(truth, classes, class_weights)
-    problem = Problem(kernels, truth, torch.from_numpy(folds[rows]), weights, classes)
-    shares, penalty, logits = choose(problem, generator, progress)
-    duals = solve(kernels.at(shares), truth, weights, classes, penalty)
-    _write_back(head, {name: block.times(share_of(name, shares)) for name, block in blocks.items()}, duals)
+    if classes == 2:
+        kernels = Kernels.of(blocks)
+        problem = Problem(kernels, truth, torch.from_numpy(folds[rows]), weights)
+        shares, penalty, out_of_fold = choose(problem, generator, progress)
+        duals = solve(kernels.at(shares), truth, weights, penalty)
+        _write_back(head, shared(blocks, shares), duals)
+        logits = out_of_fold.numpy()
+    else:
+        told = (targets[rows], folds[rows], weights.numpy(), classes)
+        shares, penalty = choose_softmax(blocks, *told, generator, progress)
+        at = shared(blocks, shares)
+        _write_softmax(head, at, fit_softmax(at, targets[rows], weights.numpy(), classes, penalty))
+        logits = None
     if progress:
         progress("fits", 1, 1)
-    return WideFit(penalty, shares, logits.numpy(), rows)
-
-
-@dataclass(frozen=True)
-class _Block:
-    """One block's features, centred and scaled as a whole: `scale * (features - centre)`.
-
-    Attributes:
-        features: shape `(n, size)`; centred where dense, as read where sparse, which centring would fill.
-        centre: what is subtracted, `(size,)`.
-        scale: by which the block has its weight in the mean squared length.
-    """
-
-    features: Tensor | csr_array
-    centre: Tensor
-    scale: float
-
-    @classmethod
-    def dense(cls, features: Tensor, weight: float) -> _Block:
-        """Centres `features` in place."""
-        centre = features.mean(0)
-        features -= centre
-        return cls(features, centre, _scale(weight, float(features.square().sum(1).mean())))
-
-    @classmethod
-    def sparse(cls, features: csr_array, weight: float) -> _Block:
-        centre = np.asarray(features.mean(0), np.float32)
-        length = float(features.multiply(features).sum()) / features.shape[0] - float(centre @ centre)
-        return cls(features, torch.from_numpy(centre), _scale(weight, length))
-
-    def products(self) -> Tensor:
-        """Inner products of the sequences, shape `(n, n)`."""
-        if isinstance(self.features, Tensor):
-            return (self.features @ self.features.T).mul_(self.scale**2)
-        raw = torch.from_numpy((self.features @ self.features.T).toarray())
-        with_centre = torch.from_numpy(self.features @ self.centre.numpy())
-        raw -= with_centre[:, None]
-        raw -= with_centre - self.centre @ self.centre
-        return raw.mul_(self.scale**2)
-
-    def times(self, factor: float) -> _Block:
-        """The block with so many times its weight."""
-        return replace(self, scale=self.scale * factor**0.5)
-
-    def weights(self, duals: Tensor) -> Tensor:
-        """Weights of the raw features, shape `(classes, size)`, from dual weights `(n, classes)`."""
-        if isinstance(self.features, Tensor):
-            return self.scale**2 * (duals.T @ self.features)
-        raw = torch.from_numpy((self.features.T @ duals.numpy()).T)
-        return self.scale**2 * (raw - duals.sum(0)[:, None] * self.centre)
-
-
-def _scale(weight: float, length: float) -> float:
-    return (weight / length) ** 0.5 if length > 0 else 0.0
+    return WideFit(penalty, shares, logits, rows)
 
 
 def _encodings(member: Member, sequences: Sequence[Codes]) -> Iterator[tuple[NDArray[np.int64], Encoding]]:
@@ -182,8 +143,10 @@ def _fit_components(member: Member, sequences: Sequence[Codes]) -> None:
     head.components.copy_(kept * signs)
 
 
-def _read_blocks(member: Member, sequences: Sequence[Codes], progress: Progress | None) -> dict[str, _Block]:
-    """All features of all sequences, on the CPU."""
+def _read_blocks(
+    member: Member, sequences: Sequence[Codes], progress: Progress | None, *, rare: bool
+) -> dict[str, Block]:
+    """All features of all sequences, on the CPU; `rare` weighs words by how rare they are."""
     head = member.head
     dense = {name: torch.empty(len(sequences), size) for name, size in head.sizes.items() if name not in SPARSE}
     sparse: dict[str, list[csr_array]] = {name: [] for name in head.sizes if name in SPARSE}
@@ -202,8 +165,10 @@ def _read_blocks(member: Member, sequences: Sequence[Codes], progress: Progress 
         if progress:
             progress("sequences", sum(map(len, read)), len(sequences))
     back = np.argsort(np.concatenate(read))
-    blocks = {name: _Block.dense(features, BLOCK_WEIGHTS[name]) for name, features in dense.items()}
-    blocks |= {name: _Block.sparse(vstack(parts)[back], BLOCK_WEIGHTS[name]) for name, parts in sparse.items()}
+    blocks = {name: Block.dense(features, BLOCK_WEIGHTS[name]) for name, features in dense.items()}
+    for name, parts in sparse.items():
+        make = Block.rare if rare and name == "words" else Block.sparse
+        blocks[name] = make(vstack(parts)[back], BLOCK_WEIGHTS[name])
     return {name: blocks[name] for name in head.sizes}
 
 
@@ -214,9 +179,21 @@ def _sequence_weights(truth: Tensor, classes: int, balanced: bool) -> Tensor:
     return len(truth) / (classes * counts[truth].float())
 
 
-def _write_back(head: WideHead, blocks: Mapping[str, _Block], duals: Tensor) -> None:
+def _write_back(head: WideHead, blocks: Mapping[str, Block], duals: Tensor) -> None:
     """One linear layer on raw features from the dual weights."""
     weight = [block.weights(duals) for block in blocks.values()]
     shifts = [part @ block.centre for part, block in zip(weight, blocks.values(), strict=True)]
     head.linear.weight.copy_(torch.cat(weight, 1))
     head.linear.bias.copy_(duals.sum(0) - sum(shifts))
+
+
+def _write_softmax(head: WideHead, blocks: Mapping[str, Block], fit: Softmax) -> None:
+    """The same from the weights of scaled, centred features."""
+    weight = [block.scale * torch.from_numpy(fit.weights[name].T) for name, block in blocks.items()]
+    shifts = [part @ block.centre for part, block in zip(weight, blocks.values(), strict=True)]
+    raw = [
+        part if block.factors is None else part * block.factors
+        for part, block in zip(weight, blocks.values(), strict=True)
+    ]
+    head.linear.weight.copy_(torch.cat(raw, 1))
+    head.linear.bias.copy_(torch.from_numpy(fit.bias) - sum(shifts))

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from dnalm.datasets import Dataset
-from dnalm.datasets.splits import stretch_groups
 from dnalm.errors import InputError
 from dnalm.evaluation import published
 from dnalm.evaluation.baselines import ANY_LENGTH
 from dnalm.evaluation.networks import RANDOM
 from dnalm.evaluation.results.models import find_models
 from dnalm.evaluation.results.tasks import FOLDS, TASKS, Task
+from dnalm.evaluation.several import PLAIN as SEVERAL
 
 MASKED = "-masked"
 OWN_PLAIN = ("gc_alone", "kmer_logistic", "positional_logistic", "windowed_logistic", "stacked_wam", "plain_average")
@@ -72,7 +72,7 @@ def bench(name: str) -> Bench:
     """A benchmark by its name, by that of one of its tasks, or by that of a labelled set of one's own.
 
     Raises:
-        InputError: there is none of that name, which says which there are; or the set has not two classes.
+        InputError: there is none of that name, which says which there are.
     """
     every = benches()
     for one in every.values():
@@ -92,18 +92,19 @@ def bench(name: str) -> Bench:
 
 def _own(name: str, dataset: Dataset) -> Bench:
     """A benchmark of a labelled set that nobody published: the same folds, baselines and heads."""
-    if dataset.positive is None:
-        raise InputError(f"{name}: benchmarks are of sets of two classes, one of them named the positive one")
-    one_length, groups = dataset.window is not None, _groups(dataset)
+    one_length, several, groups = dataset.window is not None, dataset.positive is None, _groups(dataset)
+    apt, reference = (OWN_PLAIN, "plain_average") if one_length else (ANY_LENGTH, "kmer_logistic")
+    if several:
+        apt, reference = tuple(SEVERAL), "kmer_logistic"
     task = Task(
         name,
         str(dataset.info.get("title") or dataset.name),
         "folds",
         name,
         ("grouped", "random") if groups >= FOLDS else ("random",),
-        plain=OWN_PLAIN if one_length else ANY_LENGTH,
-        starts=(RANDOM, *find_models()) if one_length else (),
-        reference="plain_average" if one_length else "kmer_logistic",
+        plain=apt,
+        starts=(RANDOM, *find_models()) if one_length or several else (),
+        reference=reference,
     )
     span = f"{dataset.window} bp" if one_length else "sequences of several lengths"
     protocol = "Nothing is published on it."
@@ -118,7 +119,7 @@ def _groups(dataset: Dataset) -> int:
     told = dataset.info.get("groups")
     if isinstance(told, dict) and isinstance(told.get("groups"), int):
         return told["groups"]
-    return len(np.unique(stretch_groups(dataset.codes())))
+    return len(np.unique(dataset.groups()))
 
 
 def tasks_of(name: str) -> tuple[Task, ...]:

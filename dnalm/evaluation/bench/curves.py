@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.folds import OutOfFold, Run
 from dnalm.metrics.report import calibration_curve
 
 POINTS = 200
@@ -17,38 +17,45 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curves:
-    """The three curves of one seed's predictions.
+    """The curves of one seed's predictions.
 
     Attributes:
-        roc: false positive rate and recall, `(points,)` each.
-        precision_recall: recall and precision, `(points,)` each.
-        calibration: mean probability given and share found positive, a point for each tenth that holds sequences.
+        roc: false positive rate and recall, `(points,)` each; None of several classes.
+        precision_recall: recall and precision, `(points,)` each; None of several classes.
+        calibration: mean probability given and share found positive, a point for each tenth that holds sequences; of
+            several classes the probability of the class that was called, and the share that it was right.
         calibration_n: sequences in each of those.
         error: expected calibration error.
-        positives: share of the sequences that are positive: the precision of calling all.
+        positives: share of the sequences that are positive: the precision of calling all. None of several classes.
     """
 
-    roc: tuple[Floats, Floats]
-    precision_recall: tuple[Floats, Floats]
+    roc: tuple[Floats, Floats] | None
+    precision_recall: tuple[Floats, Floats] | None
     calibration: tuple[Floats, Floats]
     calibration_n: NDArray[np.int64]
     error: float
-    positives: float
+    positives: float | None
 
 
-def curves(run: OutOfFold) -> Curves:
+def curves(run: Run) -> Curves:
     """The curves of one seed; steps are kept, points between them left out where there are too many."""
-    false_positive, recall, _ = roc_curve(run.truth, run.probability)
-    precision, sensitivity, _ = precision_recall_curve(run.truth, run.probability)
-    found = calibration_curve(run.truth, run.probability)
+    roc = precision_recall = positives = None
+    if isinstance(run, OutOfFold):
+        false_positive, recall, _ = roc_curve(run.truth, run.probability)
+        precision, sensitivity, _ = precision_recall_curve(run.truth, run.probability)
+        roc, precision_recall = _thin(false_positive, recall), _thin(sensitivity, precision)
+        positives = float(run.truth.mean())
+        found = calibration_curve(run.truth, run.probability)
+    else:
+        found = calibration_curve(run.called == run.truth, run.probability)
     bins = found["bins"]
     return Curves(
-        _thin(false_positive, recall),
-        _thin(sensitivity, precision),
+        roc,
+        precision_recall,
         (np.array([one["predicted"] for one in bins]), np.array([one["observed"] for one in bins])),
         np.array([one["n"] for one in bins]),
         found["error"],
-        float(run.truth.mean()),
+        positives,
     )
 
 

@@ -14,13 +14,14 @@ from scipy.stats import false_discovery_control
 from dnalm.errors import InputError
 from dnalm.evaluation.bench.entries import Entry
 from dnalm.evaluation.bench.kept import own, shipped
-from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.folds import Calls, Run
 from dnalm.evaluation.paired import McNemar, mcnemar
 from dnalm.evaluation.results import predictions
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.metrics import Figure
 
 FIGURES = ("mcc", "accuracy", "auroc")
+FIGURES_OF_SEVERAL = ("mcc", "accuracy", "f1")
 _SEED = 0  # of the bootstrap: the same predictions give the same interval
 
 
@@ -56,7 +57,7 @@ def predictions_of(entry: Entry) -> Path | None:
     return None
 
 
-def runs_of(entry: Entry) -> tuple[list[OutOfFold], pd.DataFrame]:
+def runs_of(entry: Entry) -> tuple[list[Run], pd.DataFrame]:
     """An own row's predictions, seed by seed; see `dnalm.evaluation.results.predictions.read`.
 
     Raises:
@@ -104,7 +105,7 @@ def compare(entries: Sequence[Entry], *, resamples: int = 1000) -> list[Pair]:
         differences = mean_figures(
             ours,
             minus=theirs,
-            figures=FIGURES,
+            figures=FIGURES_OF_SEVERAL if isinstance(ours[0], Calls) else FIGURES,
             groups=None if random else table[predictions.GROUP].to_numpy(),
             generator=np.random.default_rng(_SEED),
             resamples=resamples,
@@ -120,31 +121,32 @@ def compare(entries: Sequence[Entry], *, resamples: int = 1000) -> list[Pair]:
 
 
 def disagreements(first: Entry, second: Entry) -> pd.DataFrame:
-    """The sequences that one calls positive and the other does not, the widest apart first.
+    """The sequences that the two call differently, the widest apart first.
 
     Returns:
-        `row` (in the dataset, 0-based), `truth`, `first` and `second` (probabilities of the first common seed), `right`
-        (which of the two is: "first" or "second").
+        `row` (in the dataset, 0-based), `truth`, `first` and `second` (probabilities of the first common seed),
+        `first_called` and `second_called`, `right` (which of the two is: "first", "second" or "neither").
 
     Raises:
         InputError: the predictions cannot be read.
     """
     (ours, theirs), table, _ = _both(first, second)
     one, other = ours[0], theirs[0]
-    called, called_other = one.probability >= one.threshold, other.probability >= other.threshold
     frame = pd.DataFrame(
         {
             "row": table.index,
             "truth": one.truth,
             "first": one.probability,
             "second": other.probability,
-            "right": np.where(called == one.truth, "first", "second"),
+            "first_called": one.called,
+            "second_called": other.called,
+            "right": np.select([one.called == one.truth, other.called == one.truth], ["first", "second"], "neither"),
         }
-    )[called != called_other]
+    )[one.called != other.called]
     return frame.iloc[np.argsort(-(frame["first"] - frame["second"]).abs().to_numpy(), kind="stable")]
 
 
-def _both(first: Entry, second: Entry) -> tuple[tuple[list[OutOfFold], list[OutOfFold]], pd.DataFrame, tuple[int, ...]]:
+def _both(first: Entry, second: Entry) -> tuple[tuple[list[Run], list[Run]], pd.DataFrame, tuple[int, ...]]:
     """The runs of both on the seeds that both have."""
     (ours, table), (theirs, _) = runs_of(first), runs_of(second)
     seeds = sorted({run.seed for run in ours} & {run.seed for run in theirs})

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dnalm.errors import InputError
-from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.folds import Calls, OutOfFold, Run
 from dnalm.evaluation.results import predictions
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled
@@ -152,7 +152,7 @@ def _bits_row(task: Task, row: Row, done: dict[int, list[Document]]) -> Document
     return {"figures": document["figures"], "facts": document["facts"], **_facts(done)}
 
 
-def _run(row: Row, seed: int, documents: Sequence[Document]) -> tuple[OutOfFold, np.ndarray]:
+def _run(row: Row, seed: int, documents: Sequence[Document]) -> tuple[Run, np.ndarray]:
     """A seed's predictions in the order of the dataset's rows, and those rows."""
     place = np.concatenate([document["rows"] for document in documents])
     order = np.argsort(place, kind="stable")
@@ -160,6 +160,11 @@ def _run(row: Row, seed: int, documents: Sequence[Document]) -> tuple[OutOfFold,
     def joined(of_one: list[Any]) -> np.ndarray:
         return np.concatenate(of_one)[order]
 
+    if "called" in documents[0]:
+        truth, called, probability = (
+            joined([np.array(document[name]) for document in documents]) for name in ("truth", "called", "probability")
+        )
+        return Calls(row.model, seed, truth, called, probability, documents[0]["classes"]), place[order]
     sizes = [len(document["rows"]) for document in documents]
     run = OutOfFold(
         row.model,

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from dnalm.alphabet import Codes
 from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.recipes import load_or_make
-from dnalm.datasets.splits import grouped_folds, random_folds, stretch_groups
+from dnalm.datasets.splits import grouped_folds, random_folds
 from dnalm.errors import InputError
+from dnalm.evaluation import several
 from dnalm.evaluation.features import Sequences, take
+from dnalm.evaluation.folds import Calls
 from dnalm.evaluation.markov import bits_per_base, fit_markov, fit_mixture
+from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.models import Models, describe, fit_of
 from dnalm.evaluation.results.tasks import FOLDS
 from dnalm.evaluation.results.units import Unit, machine_kind
@@ -31,6 +34,7 @@ from dnalm.training.examples import Examples, limit
 from dnalm.training.run import versions
 from dnalm.training.seen import seen_in_pretraining
 
+Truth = NDArray[np.bool_] | NDArray[np.int64]
 HELD_OUT_SHARE = 0.1
 _STREAM_DRAW = 20  # the stream of random numbers that draws few labels, apart from the fits' own
 
@@ -41,28 +45,41 @@ class Sample:
 
     Attributes:
         train: training sequences.
-        train_truth: whether each is positive.
+        train_truth: whether each is positive; of several classes, which.
         test: sequences that are predicted.
-        test_truth: whether each is positive.
+        test_truth: the same of those.
         rows: row in the dataset of each predicted sequence.
-        training_rows: how many rows could be trained on.
+        training_rows: rows in the dataset of the training sequences.
     """
 
     train: Sequences
-    train_truth: NDArray[np.bool_]
+    train_truth: Truth
     test: Sequences
-    test_truth: NDArray[np.bool_]
+    test_truth: Truth
     rows: NDArray[np.int64]
+    training_rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A dataset as classifiers are measured on it."""
+    """A dataset as classifiers are measured on it.
+
+    Attributes:
+        dataset: the set.
+        sequences: of all its rows.
+        truth: whether each is positive; the number of its class where no class is the positive one.
+        sha256: checksum of the table.
+    """
 
     dataset: Dataset
     sequences: Sequences
-    truth: NDArray[np.bool_]
+    truth: Truth
     sha256: str
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several classes, none of them the positive one."""
+        return self.dataset.positive is None
 
     @property
     def length(self) -> int | None:
@@ -72,27 +89,21 @@ class Labelled:
 
 @cache
 def labelled(name: str) -> Labelled:
-    """A dataset by name, made by its recipe where it is not there yet.
-
-    Raises:
-        InputError: it has not two classes.
-    """
+    """A dataset by name, made by its recipe where it is not there yet."""
     dataset = load_or_make(name)
-    if dataset.positive is None:
-        raise InputError(f"{name}: results are measured on sets of two classes with a positive one")
-    codes = dataset.codes()
+    codes, targets = dataset.codes(), dataset.targets()
     return Labelled(
         dataset,
         np.stack(codes) if dataset.window else codes,
-        dataset.targets() == dataset.labels.index(dataset.positive),
+        targets if dataset.positive is None else targets == dataset.labels.index(dataset.positive),
         dataset.sha256(),
     )
 
 
 @cache
 def groups_of(name: str) -> NDArray[np.int64]:
-    """Group of each sequence of a dataset: those that share a stretch."""
-    return stretch_groups(labelled(name).dataset.codes())
+    """Group of each sequence of a dataset: near copies of each other."""
+    return labelled(name).dataset.groups()
 
 
 @cache
@@ -121,7 +132,12 @@ def sample_of(unit: Unit) -> Sample:
             numbered = Examples([np.array([row]) for row in training], data.truth[training].astype(np.int64))
             training = np.array([int(row[0]) for row in limit(numbered, unit.labels, generator).sequences])
     return Sample(
-        take(data.sequences, training), data.truth[training], take(data.sequences, rows), data.truth[rows], rows
+        take(data.sequences, training),
+        data.truth[training],
+        take(data.sequences, rows),
+        data.truth[rows],
+        rows,
+        training,
     )
 
 
@@ -132,6 +148,8 @@ def fingerprint(unit: Unit, models: Models) -> dict[str, Any]:
         found: dict[str, Any] = {"method": 1, "data": catalog.entry(unit.data).sha256, "weights": weights}
     elif unit.kind == "text":
         found = {"method": 1, "data": labelled(unit.data).sha256, "weights": weights_hash(models[unit.model])}
+    elif labelled(unit.data).several:
+        found = {"data": labelled(unit.data).sha256, **several.describe(several.fit_of(unit.model, models))}
     else:
         data, grouped = labelled(unit.data), unit.split != "random"
         training = training_count(unit)
@@ -165,6 +183,8 @@ def measure(unit: Unit, models: Models) -> dict[str, Any]:
         result = _bits(unit, models)
     elif unit.kind == "text":
         result = _text(unit, models)
+    elif labelled(unit.data).several:
+        result = _several(unit, models)
     else:
         result = _classifier(unit, models)
     return {
@@ -196,6 +216,32 @@ def _classifier(unit: Unit, models: Models) -> dict[str, Any]:
         "rows": sample.rows.tolist(),
         "truth": sample.test_truth.astype(int).tolist(),
         "probability": [round(float(one), 7) for one in probability],
+    }
+
+
+def _several(unit: Unit, models: Models) -> dict[str, Any]:
+    sample = sample_of(unit)
+    # On random folds nothing is kept together within them either.
+    groups = (
+        np.arange(len(sample.train_truth)) if unit.split == "random" else groups_of(unit.data)[sample.training_rows]
+    )
+    started = time.perf_counter()
+    generator = np.random.default_rng([unit.seed, unit.fold or 0])
+    predict = several.fit_of(unit.model, models)(sample.train, sample.train_truth, groups, generator)
+    chance = predict(sample.test)
+    seconds = time.perf_counter() - started
+    called = chance.argmax(axis=1)
+    calls = Calls(unit.model, unit.seed, sample.test_truth, called, chance.max(axis=1), chance.shape[1])
+    figures = mean_figures([calls], generator=np.random.default_rng(0), resamples=0)
+    return {
+        "trained_on": len(sample.train_truth),
+        "figures": {name: figure.value for name, figure in figures.items()},
+        "seconds": round(seconds, 2),
+        "rows": sample.rows.tolist(),
+        "truth": sample.test_truth.tolist(),
+        "called": called.tolist(),
+        "classes": calls.classes,
+        "probability": [round(float(one), 4) for one in calls.probability],
     }
 
 

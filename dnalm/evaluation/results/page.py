@@ -13,6 +13,7 @@ from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows, seeds_of
 
 Document = Mapping[str, Any]
 NOT_RUN = "not yet run"
+_TITLES = {"mcc": "MCC", "accuracy": "accuracy", "auroc": "AUROC", "f1": "F1"}
 EARLIER = "†"
 """Marks a figure of dnalm's heads as they were before they last changed."""
 GIVEN_BITS = ("GeCo3, a compressor for DNA", 1.878, "given, not measured here")
@@ -132,7 +133,13 @@ def _classifiers(task: Task, document: Document) -> list[str]:
     parts: list[str] = []
     kept = _kept(document)
     names = {"grouped": "Grouped 5-fold", "random": "Random 5-fold, as published", "test": ""}
-    columns = ("model", "MCC", "accuracy", "AUROC", "seeds", f"difference to {task.reference}", "seconds")
+    columns = (
+        "model",
+        *(_TITLES[name] for name in task.figures),
+        "seeds",
+        f"difference to {task.reference}",
+        "seconds",
+    )
     for split in task.splits:
         if names.get(split):
             parts.append(f"### {names[split]}")
@@ -154,7 +161,7 @@ def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
     seeds = f"{len(found['seeds'])}" + (f" of {wanted}" if len(found["seeds"]) < wanted else "")
     return [
         name + _mark(found),
-        *(interval(figures[figure]) for figure in ("mcc", "accuracy", "auroc")),
+        *(interval(figures[figure]) for figure in task.figures),
         seeds,
         _difference(found),
         f"{found['seconds']:.0f}" if found["seconds"] >= 1 else "<1",

@@ -1,7 +1,8 @@
 """The predictions behind a task's rows, sequence by sequence: what curves, paired tests and disagreements need.
 
 They are kept beside the rows, in `predictions/TASK.parquet`: a line for each sequence of the dataset, and for each
-row and seed two columns, the probability in thousandths and whether it was called positive.
+row and seed two columns, the probability in thousandths and whether it was called positive. Of several classes, they
+are the probability of the class that was called, and its number.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dnalm.errors import InputError
-from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.folds import Calls, OutOfFold, Run
 from dnalm.files import replacing
 
 THOUSAND = 1000
@@ -34,7 +35,7 @@ def column(split: str, model: str, seed: int, what: str) -> str:
     return f"{split}/{model}/seed{seed}/{what}"
 
 
-def columns_of(split: str, model: str, run: OutOfFold, rows: NDArray[np.int64], count: int) -> dict[str, pd.Series]:
+def columns_of(split: str, model: str, run: Run, rows: NDArray[np.int64], count: int) -> dict[str, pd.Series]:
     """One seed's predictions as two columns over the whole dataset; empty where a sequence was not predicted.
 
     Args:
@@ -45,9 +46,9 @@ def columns_of(split: str, model: str, run: OutOfFold, rows: NDArray[np.int64], 
         count: sequences of the dataset.
     """
     probability = pd.array([pd.NA] * count, dtype="UInt16")
-    called = pd.array([pd.NA] * count, dtype="boolean")
+    called = pd.array([pd.NA] * count, dtype="boolean" if isinstance(run, OutOfFold) else "Int16")
     probability[rows] = np.round(run.probability * THOUSAND).astype(np.uint16)
-    called[rows] = run.probability >= run.threshold
+    called[rows] = run.called
     return {
         column(split, model, run.seed, "probability"): pd.Series(probability),
         column(split, model, run.seed, "called"): pd.Series(called),
@@ -92,7 +93,7 @@ def has(path: Path, split: str, model: str, seeds: Iterable[int]) -> bool:
     return all(column(split, model, seed, "called") in there for seed in seeds)
 
 
-def read(path: Path, split: str, model: str, seeds: Iterable[int]) -> tuple[list[OutOfFold], pd.DataFrame]:
+def read(path: Path, split: str, model: str, seeds: Iterable[int]) -> tuple[list[Run], pd.DataFrame]:
     """A row's predictions, seed by seed, in the order of the dataset's rows.
 
     Returns:
@@ -108,8 +109,10 @@ def read(path: Path, split: str, model: str, seeds: Iterable[int]) -> tuple[list
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: no predictions of {model} on {split}: {error}") from error
     table = table[table[wanted[0]].notna()]
+    if not pd.api.types.is_bool_dtype(table[TRUTH]):
+        return [_calls(table, split, model, seed) for seed in seeds], table[[GROUP]]
     truth, zeros = table[TRUTH].to_numpy(dtype=bool), np.zeros(len(table), dtype=np.int64)
-    runs = []
+    runs: list[Run] = []
     for seed in seeds:
         probability = table[column(split, model, seed, "probability")].to_numpy(dtype=np.float64) / THOUSAND
         called = table[column(split, model, seed, "called")].to_numpy(dtype=bool)
@@ -117,3 +120,9 @@ def read(path: Path, split: str, model: str, seeds: Iterable[int]) -> tuple[list
         threshold = np.where(called, probability, probability + 1 / THOUSAND)
         runs.append(OutOfFold(model, seed, zeros, truth, probability, threshold, ()))
     return runs, table[[GROUP]]
+
+
+def _calls(table: pd.DataFrame, split: str, model: str, seed: int) -> Calls:
+    truth, called = (table[name].to_numpy(dtype=np.int64) for name in (TRUTH, column(split, model, seed, "called")))
+    probability = table[column(split, model, seed, "probability")].to_numpy(dtype=np.float64) / THOUSAND
+    return Calls(model, seed, truth, called, probability, int(max(truth.max(), called.max())) + 1)
