@@ -1,4 +1,4 @@
-"""Does pre-training pay? The same head on an encoder that read nothing, one genome, or several."""
+"""Does pre-training pay? The same head on an encoder that read nothing, one genome, several, or the task's text too."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def _usable(one: Entry) -> bool:
 
 
 def _start(one: Entry) -> str:
-    return one.model.partition("+")[0]
+    return one.model.rpartition("+")[0]
 
 
 def _head(one: Entry) -> str:
-    return one.model.partition("+")[2]
+    return one.model.rpartition("+")[2]
 
 
 def _line(one: Entry, head: str, pair: pairs.Pair | None) -> dict[str, object]:

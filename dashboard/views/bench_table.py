@@ -12,7 +12,7 @@ from dashboard.figures import TITLES
 from dashboard.links import link
 from dashboard.saying import plain, refused, say_refusal
 from dnalm.evaluation.bench.benches import Bench
-from dnalm.evaluation.bench.entries import Entry
+from dnalm.evaluation.bench.entries import Entry, leaks
 from dnalm.evaluation.bench.export import export
 from dnalm.lab import jobs
 from dnalm.lab.people import User
@@ -62,6 +62,8 @@ def show(bench: Bench, rows: Sequence[Entry], figure: str) -> list[Entry]:
         },
         alt=f"{len(ordered)} rows of {bench.table.title}: {sum(one.row is not None for one in ordered)} own",
     )
+    for group, said in leaks(ordered).items():
+        st.caption(plain(f"{group}: {said}."))
     return [ordered[place] for place in marked]
 
 

@@ -11,6 +11,7 @@ import typer
 
 from dnalm.cli.frame import Json, examples, progress, say
 from dnalm.cli.output import print_json, print_table
+from dnalm.errors import InputError
 
 if TYPE_CHECKING:
     from dnalm.evaluation.bench.entries import Entry
@@ -27,7 +28,6 @@ app = typer.Typer(
     ),
 )
 
-EVERYTHING = "all"
 Name = Annotated[str, typer.Argument(help="A benchmark, as `dnalm bench list` names it.", metavar="TASK")]
 Snapshots = Annotated[
     Path | None, typer.Option(metavar="DIR", help="A folder of language models: points of the curve MCC against bits.")
@@ -95,25 +95,18 @@ def run(
 
     What is done is kept unit by unit; the same command goes on where it was stopped.
     """
-    from dnalm.evaluation.bench.benches import tasks_of
     from dnalm.evaluation.bench.kept import own
-    from dnalm.evaluation.results.gather import gather
-    from dnalm.evaluation.results.models import find_models
-    from dnalm.evaluation.results.run import pending
-    from dnalm.evaluation.results.run import run as measure
-    from dnalm.evaluation.results.tasks import TASKS, in_order
-    from dnalm.evaluation.results.units import Store
+    from dnalm.evaluation.bench.work import Work
 
-    tasks = tuple(TASKS.values()) if name == EVERYTHING else tasks_of(name)
-    store, asked, models = Store(), find_models(model or ()), find_models(model or (), snapshots)
-    points = [name for name in models if name not in asked]
-    units = [unit for unit in in_order(tasks, models, points) if all(text in unit.name for text in match or ())]
-    left = list(pending(units, store, models))
+    def failed(unit: Unit, error: InputError) -> None:
+        say(f"{unit.name} cannot be measured: {error}")
+
+    work = Work.of(name, models=model or (), match=match or (), snapshots=snapshots, failed=failed)
     if to_do:
         if as_json:
-            print_json({"to_do": [unit.name for unit in left], "of": len(units)})
+            print_json({"to_do": [unit.name for unit in work.left], "of": len(work.units)})
         else:
-            for unit in left:
+            for unit in work.left:
                 typer.echo(unit.name)
         return
     folder, done = into or own(), []
@@ -122,15 +115,19 @@ def run(
 
             def report(unit: Unit, document: dict[str, Any]) -> None:
                 done.append(unit.name)
-                advance(len(done), len(left))
+                advance(len(done), len(work.left))
                 say(f"{unit.name}: {_headline(document)}, {document['seconds']:.1f} s")
 
-            measure(left, store, models, processes=processes or _processes(), minutes=minutes, report=report)
+            documents = work.measure(
+                folder, processes=processes or _processes(), minutes=minutes, report=report, failed=failed
+            )
     finally:
-        documents = [gather(task, store, models, folder, points) for task in tasks]
-        say(f"{len(done)} of {len(left)} units measured; rows in {folder}")
+        say(f"{len(done)} of {len(work.left)} units measured; rows in {folder}")
     if as_json:
-        print_json({"measured": done, "rows": {one["task"]: len(one["rows"]) for one in documents}, "folder": folder})
+        told = {"rows": {one["task"]: len(one["rows"]) for one in documents}, "impossible": list(work.impossible)}
+        print_json({"measured": done, **told, "folder": folder})
+    if work.impossible and not done:
+        raise InputError(next(iter(work.impossible.values())))
 
 
 @app.command(
@@ -151,7 +148,6 @@ def table(
     as_json: Json = False,
 ) -> None:
     """Print a benchmark's table: published rows and own ones, with intervals, splits and where they differ."""
-    from dnalm.errors import InputError
     from dnalm.evaluation.bench.benches import bench
     from dnalm.evaluation.bench.entries import entries
     from dnalm.evaluation.bench.export import export, frame, protocol_line
@@ -165,7 +161,7 @@ def table(
     rows = [one for one in entries(found) if split is None or one.row is None or one.row["split"] == split]
     if as_json:
         records = frame(rows, figures).astype(object)
-        print_json({"task": found.name, "protocol": protocol_line(found), "rows": records.to_dict("records")})
+        print_json({"task": found.name, "protocol": protocol_line(found, rows), "rows": records.to_dict("records")})
         return
     if format is not Format.TEXT:
         text = export(found, rows, figures, format.value)
@@ -175,7 +171,7 @@ def table(
             write_whole(output, text)
         return
     _print(rows, figures)
-    say(protocol_line(found))
+    say(protocol_line(found, rows))
     if found.state:
         say(f"not yet run: {found.state}")
 

@@ -19,14 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from dnalm.errors import InputError
 from dnalm.evaluation.features import Floats, Sequences
 from dnalm.evaluation.fitting import Fitted, Labels, inner_folds, platt
 from dnalm.metrics import choose_threshold
 from dnalm.model.bundle import find_bundle, weights_hash
 from dnalm.model.classifier import Member
 from dnalm.model.config import HeadConfig, WideHeadConfig
-from dnalm.training.config import ComputeConfig, HeadChoice, TrainConfig
+from dnalm.training.config import ComputeConfig, FinetuneConfig, HeadChoice, TrainConfig
 from dnalm.training.examples import Examples
+from dnalm.training.finetune import load_language_model, tune
 from dnalm.training.loop import make_fabric
 from dnalm.training.members import MemberTraining, Start, head_configs
 from dnalm.training.run import RunFolder
@@ -40,6 +42,7 @@ RANDOM = "random"
 """Name of the start without pre-training."""
 # No checkpoint while a fit runs: a fit that was stopped is begun again.
 _NEVER_SECONDS = 1e9
+_TUNED = frozenset({"epochs", "dropout", "batch_size", "both_strands", "optimizer"})
 _LATER = ("frames", "words_of_both_strands")  # parts of a head that came later, and are told of where they are there
 
 
@@ -53,6 +56,8 @@ class NetworkFit:
         rotations: how many of the inner folds take their turn as validation part of a head that is trained step by
             step: 1 trains one classifier, all of them (`INNER_FOLDS`) as many. The `wide` head is fitted once.
         grouped: whether inner folds keep sequences that share a stretch together (see `inner_folds`).
+        tune_epochs: passes of the language model over the training sequences, without their labels, before (phase 2);
+            0 leaves it out.
         options: other fields of `TrainConfig`.
         compute: where to compute.
     """
@@ -61,6 +66,7 @@ class NetworkFit:
     head: HeadChoice = "wide"
     rotations: int = INNER_FOLDS
     grouped: bool = True
+    tune_epochs: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
@@ -82,7 +88,8 @@ class NetworkFit:
         told = self.config(0).model_dump(
             mode="json", exclude={"model", "seed", "compute", "checkpoint_seconds", "name"}
         )
-        return {
+        found = {} if not self.tune_epochs else {"finetune": self._tuning(0).model_dump(mode="json", include=_TUNED)}
+        return found | {
             "method": METHOD,
             "weights": None if self.model is None else weights_hash(find_bundle(self.model)),
             "rotations": self.rotations,
@@ -110,10 +117,11 @@ class NetworkFit:
         labels = np.asarray(labels).astype(bool)
         examples = Examples(list(sequences), labels.astype(np.int64))
         fold = inner_folds(sequences, labels, generator, INNER_FOLDS, grouped=self.grouped)
+        tuned = self._tuned(examples, fold, int(generator.integers(2**31 - 1))) if self.tune_epochs else None
         heads = [
-            self._wide(head, examples, fold, int(generator.integers(2**31 - 1)))
+            self._wide(head, examples, fold, int(generator.integers(2**31 - 1)), tuned)
             if isinstance(head, WideHeadConfig)
-            else self._in_turns(head, examples, fold, generator)
+            else self._in_turns(head, examples, fold, generator, tuned)
             for head in head_configs(self.head, examples.one_length)
         ]
         heads = _best_heads(heads, labels)
@@ -129,15 +137,44 @@ class NetworkFit:
         inside_chance = expit(slope * inside_score + offset)
         return Fitted(probability_of, choose_threshold(labels[heard], inside_chance[heard]), inside_chance)
 
-    def _start(self, examples: Examples, seed: int) -> tuple[TrainConfig, Start]:
+    def _start(self, examples: Examples, seed: int, tuned: Start | None) -> tuple[TrainConfig, Start]:
         config = self.config(seed)
-        start = Start.load(self.model, config)
+        start = Start.load(self.model, config) if tuned is None else tuned
         examples.check(start.encoder.k)
         return config, start
 
-    def _wide(self, head: WideHeadConfig, examples: Examples, fold: NDArray[np.int64], seed: int) -> _Head:
+    def _tuning(self, seed: int) -> FinetuneConfig:
+        return FinetuneConfig(
+            model=self.model or RANDOM,
+            dataset="fold",
+            epochs=self.tune_epochs,
+            seed=seed,
+            checkpoint_seconds=_NEVER_SECONDS,
+            compute=self.compute,
+        )
+
+    def _tuned(self, examples: Examples, fold: NDArray[np.int64], seed: int) -> Start:
+        """The encoder after phase 2 on the training sequences; one inner fold says which epoch was the best."""
+        if self.model is None:
+            raise InputError("a random encoder has no language model that could be fine-tuned")
+        config = self._tuning(seed)
+        bundle, model = load_language_model(self.model, config.dropout)
+        least = model.tokenizer.bases(2)
+        parts = [[examples.sequences[row] for row in np.flatnonzero(some)] for some in (fold != 0, fold == 0)]
+        texts, held_out = ([codes for codes in part if len(codes) >= least] for part in parts)
+        fabric = make_fabric(self.compute)
+        fabric.launch()
+        with tempfile.TemporaryDirectory(prefix="dnalm-fit-") as folder:
+            run = RunFolder.create(Path(folder) / "run", config.model_dump(mode="json"))
+            tune(model, texts, held_out, config, run, fabric)
+        weights = {name: value.cpu() for name, value in model.encoder.state_dict().items()}
+        return Start(model.config, weights, [f"{bundle.name}, fine-tuned"])
+
+    def _wide(
+        self, head: WideHeadConfig, examples: Examples, fold: NDArray[np.int64], seed: int, tuned: Start | None
+    ) -> _Head:
         """One fit on all sequences; what it said of each comes from a fit without that fold."""
-        config, start = self._start(examples, seed)
+        config, start = self._start(examples, seed, tuned)
         member = start.member(head, config.both_strands, 2, seed).to(make_fabric(self.compute).device).eval()
         generator = np.random.default_rng([seed, 11])
         fit = fit_wide(
@@ -148,13 +185,18 @@ class NetworkFit:
         return _Head([member], said)
 
     def _in_turns(
-        self, head: HeadConfig, examples: Examples, fold: NDArray[np.int64], generator: np.random.Generator
+        self,
+        head: HeadConfig,
+        examples: Examples,
+        fold: NDArray[np.int64],
+        generator: np.random.Generator,
+        tuned: Start | None,
     ) -> _Head:
         """One training for each inner fold that takes its turn as validation part."""
         members, said = [], np.full(len(examples), np.nan)
         for turn in range(min(self.rotations, int(fold.max()) + 1)):
             inside = fold != turn
-            config, start = self._start(examples, int(generator.integers(2**31 - 1)))
+            config, start = self._start(examples, int(generator.integers(2**31 - 1)), tuned)
             fabric = make_fabric(self.compute)
             fabric.launch()
             with tempfile.TemporaryDirectory(prefix="dnalm-fit-") as folder:

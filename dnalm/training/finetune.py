@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from dnalm.alphabet import Codes, reverse_complement
@@ -72,6 +73,34 @@ def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None)
     held_out = [codes for codes in dataset.codes(dataset.training("valid")) if len(codes) >= least]
     if not texts:
         raise InputError(f"{config.dataset}: no training sequence of {least} bases or more")
+    before = _text_bits(model, held_out, config.seed)
+    run.record("data", {"dataset": dataset.name, "sha256": dataset.sha256(), "model": parent.name})
+    tune(model, texts, held_out, config, run, fabric, progress)
+    bundle = _finish(config, run, parent, model, before, _text_bits(model, held_out, config.seed))
+    fabric.barrier()  # the next phase finds the bundle whole, in every process
+    return bundle
+
+
+def tune(
+    model: AWDLanguageModel,
+    texts: list[Codes],
+    held_out: list[Codes],
+    config: FinetuneConfig,
+    run: RunFolder,
+    fabric: Fabric,
+    progress: Progress | None = None,
+) -> None:
+    """Go on training a language model, in place; what held-out text likes best is kept.
+
+    Args:
+        model: the language model.
+        texts: sequences to learn from.
+        held_out: sequences to choose the epoch by; none: the last is taken.
+        config: epochs, batches, strands, seed, optimizer.
+        run: where checkpoints and the log go.
+        fabric: where to compute.
+        progress: called about once a second.
+    """
     both = texts + [reverse_complement(codes) for codes in texts] if config.both_strands else texts
     examples = Examples(both, np.zeros(len(both), np.int64))
     batches = Batches(examples, config.batch_size, config.seed)
@@ -82,8 +111,6 @@ def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None)
         scored = module(batch[0])
         return scored.mean(), scored.scored.sum(), None
 
-    before = _text_bits(model, held_out, config.seed)
-    run.record("data", {"dataset": dataset.name, "sha256": dataset.sha256(), "model": parent.name})
     steps = config.epochs * batches.per_epoch
     stage = Stage(
         name="finetune",
@@ -104,9 +131,6 @@ def _finetune(config: FinetuneConfig, run: RunFolder, progress: Progress | None)
     loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
     loop.fit([lambda: stage])
     model.eval()
-    bundle = _finish(config, run, parent, model, before, _text_bits(model, held_out, config.seed))
-    fabric.barrier()  # the next phase finds the bundle whole, in every process
-    return bundle
 
 
 @torch.no_grad()

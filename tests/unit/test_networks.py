@@ -9,13 +9,17 @@ import pytest
 import torch
 
 from dnalm.alphabet import encode
+from dnalm.errors import InputError
 from dnalm.evaluation import networks
 from dnalm.evaluation.folds import run_folds
 from dnalm.evaluation.networks import NetworkFit
+from dnalm.evaluation.results.models import fit_of
 from dnalm.metrics import binary_metrics
 from dnalm.model.bundle import write_bundle
 from dnalm.model.config import BundleConfig, EncoderConfig
 from dnalm.model.language_model import AWDLanguageModel
+from dnalm.training.examples import Examples
+from dnalm.training.finetune import load_language_model, sequence_bits
 
 N, LENGTH = 120, 30
 
@@ -125,3 +129,30 @@ def test_what_decides_a_result_changes_its_description(tiny: Path) -> None:
     assert told["weights"] != NetworkFit(None, "wide").describe(LENGTH)["weights"]
     assert told != NetworkFit(str(tiny), "wide", rotations=1).describe(LENGTH)
     assert told != NetworkFit(str(tiny), "wide", options={"label_smoothing": 0.1}).describe(LENGTH)
+
+
+def test_a_fine_tuned_start_reads_its_training_sequences_before(tiny: Path) -> None:
+    # A text that can be learnt: ACGT over and over, from a place of its own in each sequence.
+    codes = [np.roll(np.tile(np.arange(4, dtype=np.uint8), 10), number) for number in range(N)]
+    labels = np.arange(N) % 2 == 0
+    fit = NetworkFit(str(tiny), "wide", tune_epochs=3)
+    fold = np.arange(N) % 4
+    start = fit._tuned(Examples(codes, labels.astype(np.int64)), fold, seed=1)
+    _, model = load_language_model(str(tiny), 0.0)
+    before = sequence_bits(model, codes)[0].sum()
+    model.encoder.load_state_dict(start.weights)
+    assert sequence_bits(model, codes)[0].sum() < before  # the encoder alone predicts better, under the head as it was
+    one, two = (fit(codes, labels, np.random.default_rng(7)) for _ in range(2))
+    assert np.array_equal(one(codes), two(codes))
+    assert not np.array_equal(one(codes), NetworkFit(str(tiny), "wide")(codes, labels, np.random.default_rng(7))(codes))
+    assert "finetune" in fit.describe(LENGTH)
+    assert "finetune" not in NetworkFit(str(tiny), "wide").describe(LENGTH)
+    named = fit_of("tiny-lm+finetuned+wide", {"tiny-lm": tiny}, grouped=True, training=N, anchor=None)
+    assert isinstance(named, NetworkFit)
+    assert named.tune_epochs > 0
+
+
+def test_an_encoder_that_read_nothing_cannot_be_fine_tuned(planted: tuple[np.ndarray, np.ndarray]) -> None:
+    codes, labels = planted
+    with pytest.raises(InputError, match="no language model that could be fine-tuned"):
+        NetworkFit(None, "wide", tune_epochs=1)(codes, labels, np.random.default_rng(0))

@@ -143,6 +143,9 @@ def test_a_task_of_several_classes_is_measured_kept_and_read_back(
     best = rows["naive_bayes_8", "grouped"]
     assert set(best["figures"]) == set(CALL_FIGURES)
     assert best["difference"]["to"] == "gc_alone"
+    # Five reads of each gene: whole genes are dealt to grouped folds, single reads to random ones.
+    assert best["leak"] == {"shared": 0, "of": 150}
+    assert rows["naive_bayes_8", "random"]["leak"]["shared"] > 100
     path = predictions.predictions_file(tmp_path / "rows", "genera")
     (found,), table = predictions.read(path, "grouped", "naive_bayes_8", [0])
     assert isinstance(found, Calls)
@@ -151,6 +154,7 @@ def test_a_task_of_several_classes_is_measured_kept_and_read_back(
     monkeypatch.setitem(TASKS, "genera", genera)
     text = render({name: document if name == "genera" else {"rows": []} for name in TASKS})
     assert "| model | MCC | accuracy | F1 | seeds |" in text
+    assert "Of the 150 tested sequences 0 (0.0%) have a near copy in training." in text
 
 
 def test_a_task_of_two_classes_still_gives_probabilities_of_the_positive_one(home: Path, tmp_path: Path) -> None:

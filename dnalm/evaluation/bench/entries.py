@@ -6,6 +6,7 @@ others where that is so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from dnalm.evaluation import published
 from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.kept import rows_of
 from dnalm.evaluation.networks import METHOD, RANDOM
-from dnalm.evaluation.results.models import is_network
+from dnalm.evaluation.results.models import FINETUNED, is_network
 from dnalm.evaluation.results.tasks import Task, seeds_of
 
 Kind = Literal["published", "dnalm", "plain"]
@@ -151,11 +152,26 @@ def _group(bench: Bench, task: Task, row: dict[str, Any]) -> str:
     return names.get(row["split"], row["split"]) + hidden
 
 
+def leaks(rows: Sequence[Entry]) -> dict[str, str]:
+    """For each group of own rows, how many of its tested sequences have a near copy that was learnt from."""
+    said = {}
+    for one in rows:
+        leak = (one.row or {}).get("leak")
+        if leak and one.group not in said:
+            share = leak["shared"] / leak["of"] if leak["of"] else 0.0
+            said[one.group] = (
+                f"{leak['shared']:,} of {leak['of']:,} tested sequences ({share:.1%}) have a near copy among those "
+                "that were learnt from"
+            )
+    return said
+
+
 def _start(model: str) -> str:
     if not is_network(model):
         return "plain baseline"
     start = model.partition("+")[0]
-    return "no pre-training" if start == RANDOM else f"pre-trained: {start}"
+    tuned = ", fine-tuned on the training sequences" if FINETUNED in model.split("+") else ""
+    return "no pre-training" if start == RANDOM else f"pre-trained: {start}{tuned}"
 
 
 def _partial(task: Task, row: dict[str, Any]) -> str:

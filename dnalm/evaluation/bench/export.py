@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from dnalm.evaluation.bench.benches import Bench
-from dnalm.evaluation.bench.entries import Entry
+from dnalm.evaluation.bench.entries import Entry, leaks
 
 Format = Literal["csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("csv", "markdown", "latex")
@@ -35,10 +35,11 @@ def frame(rows: Sequence[Entry], figures: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines).convert_dtypes()
 
 
-def protocol_line(bench: Bench) -> str:
-    """How the table was measured, in one line."""
+def protocol_line(bench: Bench, rows: Sequence[Entry] = ()) -> str:
+    """How the table was measured, in one line; with its rows, what each of their splits leaks."""
     said = [f"{bench.table.title}.", ("Published: " if bench.table.rows else "") + bench.table.protocol.strip()]
     said += [bench.table.apart.strip()] if bench.table.apart else []
+    said += [f"{group}: {leak}." for group, leak in leaks(rows).items()]
     said.append(
         "Brackets: 95 % intervals; figures of several seeds are means. Rows of different splits are not ranked."
     )
@@ -55,7 +56,7 @@ def export(bench: Bench, rows: Sequence[Entry], figures: Sequence[str], format: 
         format: `csv` has every column in full precision behind a comment line; `markdown` and `latex` are for people.
     """
     if format == "csv":
-        return f"# {protocol_line(bench)}\n" + frame(rows, figures).to_csv(index=False)
+        return f"# {protocol_line(bench, rows)}\n" + frame(rows, figures).to_csv(index=False)
     head = ["Model", "", "Split", "Labels", *(_title(name) for name in figures), "Source"]
     body = [
         [
@@ -68,7 +69,7 @@ def export(bench: Bench, rows: Sequence[Entry], figures: Sequence[str], format: 
         ]
         for one in rows
     ]
-    return (_markdown if format == "markdown" else _latex)(bench, head, body)
+    return (_markdown if format == "markdown" else _latex)(protocol_line(bench, rows), head, body)
 
 
 def text_of(one: Entry, figure: str) -> str:
@@ -84,14 +85,14 @@ def _title(figure: str) -> str:
     return {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1"}.get(figure, figure.capitalize())
 
 
-def _markdown(bench: Bench, head: list[str], body: list[list[str]]) -> str:
+def _markdown(protocol: str, head: list[str], body: list[list[str]]) -> str:
     def line(cells: list[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body), "", protocol_line(bench)]) + "\n"
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body), "", protocol]) + "\n"
 
 
-def _latex(bench: Bench, head: list[str], body: list[list[str]]) -> str:
+def _latex(protocol: str, head: list[str], body: list[list[str]]) -> str:
     def line(cells: list[str]) -> str:
         return "  " + " & ".join(map(_escaped, cells)) + r" \\"
 
@@ -100,7 +101,7 @@ def _latex(bench: Bench, head: list[str], body: list[list[str]]) -> str:
         [
             r"% needs \usepackage{booktabs}",
             r"\begin{table}",
-            rf"  \caption{{{_escaped(protocol_line(bench))}}}",
+            rf"  \caption{{{_escaped(protocol)}}}",
             rf"  \begin{{tabular}}{{{columns}}}",
             r"  \toprule",
             line(head),

@@ -8,13 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dnalm.errors import InputError
-from dnalm.evaluation.bench.benches import tasks_of
 from dnalm.evaluation.bench.kept import own
-from dnalm.evaluation.results.gather import gather
-from dnalm.evaluation.results.models import find_models
-from dnalm.evaluation.results.run import pending, run
-from dnalm.evaluation.results.tasks import in_order
-from dnalm.evaluation.results.units import Store, Unit
+from dnalm.evaluation.bench.work import Work
+from dnalm.evaluation.results.units import Unit
 from dnalm.training.config import BenchConfig
 from dnalm.training.run import RunFolder
 
@@ -39,17 +35,13 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
     """
     folder = RunFolder.open_or_create(path, config.model_dump(mode="json"))
     with folder.failing_plainly():
-        tasks, store, models = tasks_of(config.task), Store(), find_models(config.models)
-        units = [unit for unit in in_order(tasks, models) if all(text in unit.name for text in config.match)]
-        folder.log(f"looking for what is to be measured among {len(units):,} units")
-        impossible: list[str] = []
+        folder.log("looking for what is to be measured")
 
         def failed(unit: Unit, error: InputError) -> None:
-            impossible.append(unit.name)
             folder.log(f"{unit.name} cannot be measured: {error}")
 
-        left = list(pending(units, store, models, failed))
-        folder.log(f"{len(left):,} of {len(units):,} units are to be measured")
+        work = Work.of(config.task, models=config.models, match=config.match, failed=failed)
+        folder.log(f"{len(work.left):,} of {len(work.units):,} units are to be measured")
         began, done = time.monotonic(), 0
 
         def say(unit: Unit | None, document: dict[str, Any] | None) -> None:
@@ -58,8 +50,8 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
                 "state": "running",
                 "phase": MEASURING,
                 "step": done,
-                "total": len(left),
-                "eta_s": spent / done * (len(left) - done) if done else None,
+                "total": len(work.left),
+                "eta_s": spent / done * (len(work.left) - done) if done else None,
             }
             folder.progress(**told)
             if unit is not None and document is not None:
@@ -74,15 +66,14 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
             say(unit, document)
 
         say(None, None)
-        try:
-            run(left, store, models, processes=config.processes, minutes=config.minutes, report=report, failed=failed)
-        finally:
-            documents = [gather(task, store, models, own()) for task in tasks]
+        documents = work.measure(
+            own(), processes=config.processes, minutes=config.minutes, report=report, failed=failed
+        )
         result = {
             "bench": config.task,
             "measured": done,
-            "left": len(left) - done,
-            "impossible": impossible,
+            "left": len(work.left) - done,
+            "impossible": list(work.impossible),
             "rows": {one["task"]: len(one["rows"]) for one in documents},
             "seconds_since_start_or_resume": time.monotonic() - began,
         }

@@ -22,7 +22,7 @@ from dnalm.errors import InputError
 from dnalm.evaluation.folds import Calls, OutOfFold, Run
 from dnalm.evaluation.results import predictions
 from dnalm.evaluation.results.intervals import mean_figures
-from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled
+from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled, leak_of
 from dnalm.evaluation.results.models import Models, start_of
 from dnalm.evaluation.results.tasks import Row, Task, rows, seeds_of, side_units, units
 from dnalm.evaluation.results.units import SCHEMA, Store, Unit
@@ -199,6 +199,7 @@ def _classifier_row(task: Task, row: Row, done: dict[int, list[Document]]) -> Do
             str(seed): {name: round(figure.value, 4) for name, figure in found.items()} for seed, found in each.items()
         },
         "data": {"name": task.data, "sha256": labelled(task.data).sha256, "trained_on": _trained_on(done)},
+        "leak": leak_of(task.data, row.split),
         **_facts(done),
     }
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from dnalm.alphabet import Codes
 from dnalm.datasets import Dataset, catalog
+from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.datasets.recipes import load_or_make
-from dnalm.datasets.splits import grouped_folds, random_folds
+from dnalm.datasets.splits import grouped_folds, random_folds, shared_with
 from dnalm.errors import InputError
 from dnalm.evaluation import several
 from dnalm.evaluation.features import Sequences, take
@@ -113,6 +114,32 @@ def folds_of(name: str, split: str, seed: int) -> NDArray[np.int64]:
     if split == "random":
         return random_folds(data.truth, FOLDS, generator)
     return grouped_folds(data.dataset.codes(), data.truth, FOLDS, generator, groups=groups_of(name))
+
+
+@cache
+def leak_of(name: str, split: str) -> dict[str, int]:
+    """How many tested sequences of a split have a near copy among those that were trained on.
+
+    Of folds as the first seed deals them. A near copy shares a stretch on either strand, or comes from the same record
+    where the set says so (`Dataset.grouped_by`).
+
+    Returns:
+        `shared`, and `of`: how many are tested.
+    """
+    data = labelled(name)
+    if split in ("grouped", "random"):
+        fold, kinds = folds_of(name, split, 0), range(FOLDS)
+    else:
+        fold, kinds = (data.dataset.table["split"] == "test").to_numpy().astype(int), range(1, 2)
+    shared = tested = 0
+    for one in kinds:
+        inside, outside = np.flatnonzero(fold == one), np.flatnonzero(fold != one)
+        if data.dataset.grouped_by == BY_SOURCE:
+            hit = np.isin(groups_of(name)[inside], groups_of(name)[outside])
+        else:
+            hit = shared_with(list(take(data.sequences, inside)), list(take(data.sequences, outside)))
+        shared, tested = shared + int(hit.sum()), tested + len(inside)
+    return {"shared": shared, "of": tested}
 
 
 def sample_of(unit: Unit) -> Sample:

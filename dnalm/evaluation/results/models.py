@@ -1,7 +1,8 @@
 """The names of what is measured, and the fit that each stands for.
 
 A plain baseline goes by its name in `dnalm.evaluation.baselines`. A classifier of dnalm's is START+HEAD: a language
-model's name, or `random` for an encoder without pre-training, and a head. `start_codon_rule` calls positive what has
+model's name, or `random` for an encoder without pre-training, and a head; START+finetuned+HEAD goes on training the
+language model on the fold's training sequences first. `start_codon_rule` calls positive what has
 ATG, GTG or TTG at the anchor.
 """
 
@@ -25,6 +26,8 @@ from dnalm.settings import settings
 
 BASELINE_METHOD = 1
 """Raised when a baseline of the same name gives other figures."""
+FINETUNED = "finetuned"
+TUNE_EPOCHS = 5
 RULE = "start_codon_rule"
 START_CODONS = ("ATG", "GTG", "TTG")
 # Heads that train the encoder take minutes a fit, so two of the inner folds take their turn as validation part; of more
@@ -100,7 +103,9 @@ def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: 
     if model == RULE:
         return start_codon_rule(anchor or 0)
     if is_network(model):
-        start, _, head = model.partition("+")
+        start, *tuned, head = model.split("+")
+        if tuned not in ([], [FINETUNED]):
+            raise InputError(f"{model}: START+HEAD or START+{FINETUNED}+HEAD is wanted")
         if start != RANDOM and start not in models:
             raise InputError(f"no language model {start!r}; there are {', '.join(models) or 'none'}")
         return NetworkFit(
@@ -108,6 +113,7 @@ def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: 
             head,  # type: ignore[arg-type]  # pydantic refuses an unknown head
             rotations=1 if training > ROTATED_UP_TO else ROTATIONS,
             grouped=grouped,
+            tune_epochs=TUNE_EPOCHS if tuned else 0,
         )
     if model not in _baselines(grouped):
         raise InputError(f"no baseline {model!r}; there are {', '.join(_baselines(grouped))}")

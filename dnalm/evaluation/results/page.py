@@ -145,6 +145,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
             parts.append(f"### {names[split]}")
         expected = [row for row in _expected(task, document) if row.split == split]
         parts += [table(columns, (_classifier_row(task, row, kept.get(row)) for row in expected))]
+        parts.append(_leak(expected, kept))
         parts.append(_aim(task, document, split))
         if task.published and split in ("random", "test"):
             parts.append(_published(task))
@@ -166,6 +167,15 @@ def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
         _difference(found),
         f"{found['seconds']:.0f}" if found["seconds"] >= 1 else "<1",
     ]
+
+
+def _leak(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
+    """What the split leaks, as the first row that says so does."""
+    leak = next((kept[row]["leak"] for row in expected if row in kept and kept[row].get("leak")), None)
+    if leak is None:
+        return ""
+    share = leak["shared"] / max(leak["of"], 1)
+    return f"Of the {leak['of']:,} tested sequences {leak['shared']:,} ({share:.1%}) have a near copy in training."
 
 
 def _mark(found: Document) -> str:

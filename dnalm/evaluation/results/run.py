@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
@@ -83,21 +84,27 @@ def run(
         How many were measured.
     """
     end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    # Looked up as they are begun: another process may have measured some meanwhile.
     left, done = pending(units, store, models, failed), 0
+
+    def settle(unit: Unit, outcome: Callable[[], dict[str, Any]]) -> None:
+        nonlocal done
+        try:
+            document = outcome()
+        except InputError as error:
+            if failed is None:
+                raise
+            failed(unit, error)
+            return
+        done += 1
+        if report:
+            report(unit, document)
+
     if processes <= 1:
         for unit in left:
             if time.monotonic() >= end:
                 break
-            try:
-                document = run_unit(unit, models, store.folder)
-            except InputError as error:
-                if failed is None:
-                    raise
-                failed(unit, error)
-                continue
-            done += 1
-            if report:
-                report(unit, document)
+            settle(unit, partial(run_unit, unit, models, store.folder))
         return done
     threads = max(1, torch.get_num_threads() // processes)
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
@@ -109,17 +116,7 @@ def run(
                 if not running:
                     return done
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    unit = running.pop(future)
-                    try:
-                        document = future.result()
-                    except InputError as error:
-                        if failed is None:
-                            raise
-                        failed(unit, error)
-                        continue
-                    done += 1
-                    if report:
-                        report(unit, document)
+                    settle(running.pop(future), future.result)
         except KeyboardInterrupt:
             # Leaving the pool would wait for units that take minutes; what they had begun is begun again.
             for process in active_children():

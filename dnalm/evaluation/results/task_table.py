@@ -36,6 +36,7 @@ class Task:
         seeds: of folds, of draws, or of training.
         plain: baselines, in the order of the table.
         starts: what dnalm's classifier starts from, besides other language models that are asked for by name.
+        finetuned: starts that are fine-tuned on each fold's training sequences as well, before the wide head.
         ensembles: starts whose ensemble of heads is measured too, which takes many times as long as the wide head.
         reference: the baseline that differences are taken to.
         published: key of the table in data/published.yaml.
@@ -53,6 +54,7 @@ class Task:
     seeds: tuple[int, ...] = (0, 1, 2)
     plain: tuple[str, ...] = ()
     starts: tuple[str, ...] = (RANDOM, *LANGUAGE_MODELS)
+    finetuned: tuple[str, ...] = ()
     ensembles: tuple[str, ...] = ()
     reference: str | None = None
     published: str | None = None
@@ -116,6 +118,7 @@ TASKS: dict[str, Task] = {
             ("grouped", "random"),
             plain=_PLAIN,
             reference="plain_average",
+            finetuned=("ecoli-lm",),
             ensembles=("ecoli-lm",),
             published="ecoli-sigma70-81",
             aims={"grouped": ("mcc", 0.87), "random": ("mcc", 0.88)},
@@ -128,6 +131,7 @@ TASKS: dict[str, Task] = {
             ("grouped", "random"),
             plain=_PLAIN,
             reference="plain_average",
+            finetuned=("bacteria-lm",),
             ensembles=("bacteria-lm",),
             published="bsubtilis-promoters-81",
             aims={"grouped": ("mcc", 0.82), "random": ("mcc", 0.86)},

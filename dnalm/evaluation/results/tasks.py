@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnalm.evaluation.networks import RANDOM
-from dnalm.evaluation.results.models import Models, is_network
+from dnalm.evaluation.results.models import FINETUNED, Models, is_network
 from dnalm.evaluation.results.task_table import (
     FOLDS,
     GENOME,
@@ -48,6 +48,7 @@ def rows(task: Task, models: Models, snapshots: Sequence[str] = ()) -> list[Row]
         names = [
             *task.plain,
             *(f"{start}+wide" for start in starts),
+            *(f"{start}+{FINETUNED}+wide" for start in task.finetuned),
             *(f"{start}+ensemble" for start in task.ensembles),
         ]
     return [Row(name, split, labels) for split in task.splits for labels in (task.labels or (None,)) for name in names]
