@@ -86,7 +86,7 @@ class NetworkFit:
     def describe(self, length: int | None = None) -> dict[str, Any]:
         """What decides the result besides the data, ready for JSON; `length` is that of all sequences, if one."""
         told = self.config(0).model_dump(
-            mode="json", exclude={"model", "seed", "compute", "checkpoint_seconds", "name"}
+            mode="json", exclude={"model", "seed", "compute", "checkpoint_seconds", "name", "weights"}
         )
         found = {} if not self.tune_epochs else {"finetune": self._tuning(0).model_dump(mode="json", include=_TUNED)}
         return found | {

@@ -179,6 +179,9 @@ def _finish(
     for place, one in zip(module.members, fitted, strict=True):
         place.load_state_dict(one.member.state_dict())
     module.eval()
+    half = config.weights == "float16"
+    if half:
+        module.half().float()  # so that what is measured is what is kept
     rows = dataset.part("test")
     metrics: dict[str, Any] = {
         "threshold_from": f"on {len(valid_part)} validation sequences for the best {config.threshold_by}"
@@ -217,7 +220,7 @@ def _finish(
     if run.quiet:
         return Bundle(run.path / "bundle", bundle_config, metrics, "")
     card = classifier_card(bundle_config, metrics, document)
-    bundle = write_bundle(run.path / "bundle", bundle_config, module, metrics, card)
+    bundle = write_bundle(run.path / "bundle", bundle_config, module, metrics, card, half=half)
     draw_curve(run)
     run.finish({"bundle": "bundle", **metrics})
     return bundle

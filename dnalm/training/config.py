@@ -206,6 +206,11 @@ class TrainConfig(RunConfig):
         title="Choose the threshold by",
         description="what the decision threshold maximises on the validation split; none: 0.5",
     )
+    weights: Literal["float32", "float16"] = Field(
+        "float32",
+        title="Weights kept as",
+        description="float16 halves the model's file; the figures are those of the rounded weights",
+    )
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=3e-3)
 
     @model_validator(mode="after")

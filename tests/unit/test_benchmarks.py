@@ -12,7 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is no part of the package
 
-from benchmarks import fastai_peer, inference, large_genome, time_to_bits, tokenizing, training
+from benchmarks import cost, fastai_peer, inference, large_genome, time_to_bits, tokenizing, training
 from benchmarks.table import Row, number, render
 from benchmarks.timing import Timings, take_turns
 from dnalm.model.config import PRESETS, EncoderConfig
@@ -181,3 +181,12 @@ def test_fastais_model_has_our_weights_and_gives_our_logits(preset: str) -> None
         ids = torch.from_numpy(config.tokenizer.ids(codes.numpy())).long()
         outputs, _, _ = ours.read(codes)
         assert torch.allclose(ours.decoder(outputs), theirs(ids)[0], atol=1e-5)
+
+
+def test_the_cost_of_a_pre_training_by_hand() -> None:
+    config = PRESETS["small"]
+    found = cost.cost("small", bases=3e6, passes=2)
+    assert found.tokens == 3e6 * 2 * 2 / config.stride
+    assert found.operations == found.tokens * training.flops_a_token(config, config.tokenizer.continuations)
+    # A tenth of a peak of 1 TFLOPS, for 3.6e14 operations: an hour.
+    assert cost.Cost(1.0, 3.6e14).hours(1.0, 0.1) == pytest.approx(1.0)
