@@ -100,6 +100,11 @@ class Dataset:
         return self.info.get("anchor")
 
     @property
+    def whole(self) -> bool:
+        """Whether the label speaks of the whole sequence and of no place in it, as of enhancers; False if not told."""
+        return bool(self.info.get("whole", False))
+
+    @property
     def grouped_by(self) -> str:
         """What makes sequences near copies of each other here: `BY_STRETCH` or `BY_SOURCE`."""
         return str((self.info.get("groups") or {}).get("by", BY_STRETCH))

@@ -40,6 +40,7 @@ class Recipe:
         test: the same.
         singles_only: fill valid and test with sequences that share no stretch with any other.
         hide: half-open stretch of every window to set to N, after the rows are split.
+        whole: whether the label speaks of the whole sequence, and of no place in it.
         version: raised when the recipe makes other rows from the same files and seed.
     """
 
@@ -55,6 +56,7 @@ class Recipe:
     test: float | Mapping[str, int] = 0.15
     singles_only: bool = False
     hide: tuple[int, int] | None = None
+    whole: bool = False
     version: int = 1
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -178,6 +180,8 @@ RECIPES: dict[str, Recipe] = {
             labels=("background", "enhancer"),
             window=500,
             anchor=None,
+            whole=True,
+            version=2,
         ),
         Recipe(
             name="eukaryote-starts-1000",

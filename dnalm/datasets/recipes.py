@@ -130,6 +130,7 @@ def build(chosen: Recipe, files: Mapping[str, Path], *, seed: int, split: str) -
         "positive": chosen.labels[1] if chosen.labels else None,
         "window": chosen.window,
         "anchor": chosen.anchor,
+        "whole": chosen.whole,
         "dropped": built.dropped,
         "notes": built.notes,
         "groups": {

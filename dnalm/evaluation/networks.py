@@ -43,7 +43,11 @@ RANDOM = "random"
 # No checkpoint while a fit runs: a fit that was stopped is begun again.
 _NEVER_SECONDS = 1e9
 _TUNED = frozenset({"epochs", "dropout", "batch_size", "both_strands", "optimizer"})
-_LATER = ("frames", "words_of_both_strands")  # parts of a head that came later, and are told of where they are there
+_LATER = (
+    "frames",
+    "words_of_both_strands",
+    "gapped_kmers",
+)  # parts of a head that came later, and are told of where they are there
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class NetworkFit:
         grouped: whether inner folds keep sequences that share a stretch together (see `inner_folds`).
         tune_epochs: passes of the language model over the training sequences, without their labels, before (phase 2);
             0 leaves it out.
+        whole: whether the label speaks of whole sequences (`Dataset.whole`).
         options: other fields of `TrainConfig`.
         compute: where to compute.
     """
@@ -67,6 +72,7 @@ class NetworkFit:
     rotations: int = INNER_FOLDS
     grouped: bool = True
     tune_epochs: int = 0
+    whole: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
@@ -96,7 +102,7 @@ class NetworkFit:
             "inner_folds": INNER_FOLDS,
             "grouped": self.grouped,
             "train": told,
-            "heads": [_told(head) for head in head_configs(self.head, length)],
+            "heads": [_told(head) for head in head_configs(self.head, length, whole=self.whole)],
         }
 
     def __call__(self, sequences: Sequences, labels: Labels, generator: np.random.Generator) -> Fitted:
@@ -122,7 +128,7 @@ class NetworkFit:
             self._wide(head, examples, fold, int(generator.integers(2**31 - 1)), tuned)
             if isinstance(head, WideHeadConfig)
             else self._in_turns(head, examples, fold, generator, tuned)
-            for head in head_configs(self.head, examples.one_length)
+            for head in head_configs(self.head, examples.one_length, whole=self.whole)
         ]
         heads = _best_heads(heads, labels)
         inside_score = np.mean([head.said for head in heads], axis=0)

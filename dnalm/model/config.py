@@ -100,6 +100,9 @@ class WideHeadConfig(Checked):
     place_kmers: tuple[int, ...] = Field((), description="k-mers looked for at each position")
     window_step: int = Field(5, ge=1, description="positions from one window's centre to the next's")
     frames: bool = Field(False, description="read the longest open reading frame and its codons")
+    gapped_kmers: tuple[tuple[int, int], ...] = Field(
+        (), description="pairs of k-mers anywhere, on both strands: k, and how many distances between the two are tried"
+    )
     words_of_both_strands: bool = Field(False, description="look for words on the reverse complement too")
 
 

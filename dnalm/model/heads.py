@@ -114,6 +114,8 @@ class WideHead(nn.Module):
     - `pools`: mean and highest state;
     - `kmers`: k-mer shares of the whole sequence;
     - `frames`: how long the longest open reading frame is, and `codons`, which codons it uses (`dnalm.model.frames`);
+    - `gapped`: how often two k-mers stand so many bases apart, on either strand, as logarithm (after the gapped k-mers
+      of Ghandi et al. 2014);
     - `words`: whether a word, longer than those, stands anywhere: what related sequences share and others do not;
     - `windows`: whether a k-mer starts within each of overlapping windows, so that a motif may shift by a few bases
       (one length only);
@@ -138,6 +140,7 @@ class WideHead(nn.Module):
         sizes["pools"] = strands * 2 * encoder.output_size
         sizes["kmers"] = sum(4**k for k in range(1, config.kmer + 1))
         sizes["frames"], sizes["codons"] = (EXTENTS, CODONS + CODONS**2) if config.frames else (0, 0)
+        sizes["gapped"] = sum(gaps * 4 ** (2 * k) for k, gaps in config.gapped_kmers)
         sizes["words"] = 4 ** (2 * config.half_word) if config.half_word else 0
         if length is not None:
             sizes["windows"] = sum(len(self._centres(k)) * 4**k for k in config.window_kmers)
@@ -161,6 +164,9 @@ class WideHead(nn.Module):
             found["kmers"] = torch.cat([self._shares(x.bases, k) for k in range(1, self.config.kmer + 1)], 1)
         if "frames" in self.sizes:
             found["frames"], found["codons"] = frames(x.bases)
+        if "gapped" in self.sizes:
+            pairs = [self._pairs(x.bases, k, gap) for k, gaps in self.config.gapped_kmers for gap in range(gaps)]
+            found["gapped"] = torch.cat(pairs, 1)
         if "words" in self.sizes:
             found["words"] = self._words(x.bases)
         if "windows" in self.sizes:
@@ -177,6 +183,16 @@ class WideHead(nn.Module):
         """Share of each k-mer among the known ones of the sequence, shape `(batch, 4^k)`."""
         counted = kmer_probabilities(bases, k, 1).sum(1)
         return counted / counted.sum(1, keepdim=True).clamp_min(1)
+
+    @staticmethod
+    def _pairs(bases: Tensor, k: int, gap: int) -> Tensor:
+        """How often each pair of k-mers has `gap` bases between, on both strands, log(1 + n): `(batch, 16^k)`."""
+        found = []
+        for strand in (bases, bases.flip(1, 2)):
+            kmers = kmer_probabilities(strand, k, 1)
+            apart = k + gap
+            found.append(kmers[:, :-apart].transpose(1, 2) @ kmers[:, apart:])
+        return (found[0] + found[1]).flatten(1).log1p()
 
     def _words(self, bases: Tensor) -> Tensor:
         """Whether each word stands somewhere (of probabilities: how often, at most once), shape `(batch, 4^length)`."""

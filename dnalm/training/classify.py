@@ -104,7 +104,7 @@ def _train(
     run.record("data", _data_facts(config, dataset, train_part, valid_part))
     started = Start.load(model, config)
     train_part.check(started.encoder.k)
-    training = MemberTraining(config, started, run, fabric, len(dataset.labels), progress)
+    training = MemberTraining(config, started, run, fabric, len(dataset.labels), progress, dataset.whole)
     fitted = training.fit_all(train_part, valid_part)
     chosen = best_subset(fitted, valid_part.targets)
     return _finish(config, run, dataset, started, model, [fitted[i] for i in chosen], valid_part)

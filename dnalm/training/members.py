@@ -74,14 +74,24 @@ class Start:
         return member
 
 
-def head_configs(choice: str, length: int | None, classes: int = 2) -> list[HeadConfig]:
+WIDE_OF_WHOLES = WideHeadConfig(gapped_kmers=((3, 8), (2, 16)))
+"""Where the label speaks of the whole sequence: nothing in place. Chosen on one random fold of the human enhancers."""
+
+
+def head_configs(choice: str, length: int | None, classes: int = 2, *, whole: bool = False) -> list[HeadConfig]:
     """The heads that a choice stands for; `aligned` wants sequences of one length.
+
+    `whole` says that the label speaks of the whole sequence, and of no place in it (`Dataset.whole`).
 
     Raises:
         InputError: `aligned` is asked for, and the lengths differ.
     """
     # Sequences of several lengths may be transcripts; a window around a site says nothing by the length of its frames.
-    wide = WIDE.model_copy(update={"length": length, "frames": length is None}) if classes == 2 else WIDE_OF_SEVERAL
+    wide = WIDE.model_copy(update={"length": length, "frames": length is None})
+    if classes > 2:
+        wide = WIDE_OF_SEVERAL
+    elif whole:
+        wide, length = WIDE_OF_WHOLES, None
     if choice == "pool":
         return [PoolHeadConfig()]
     if choice == "wide":
@@ -105,6 +115,7 @@ class MemberTraining:
         fabric: where to compute.
         classes: how many.
         progress: told of, beside the run folder.
+        whole: whether the label speaks of whole sequences.
     """
 
     config: TrainConfig
@@ -113,11 +124,15 @@ class MemberTraining:
     fabric: Fabric
     classes: int
     progress: Progress | None = None
+    whole: bool = False
 
     def fit_all(self, train_part: Examples, valid_part: Examples) -> list[Fitted]:
         """Train each head of the configuration's choice."""
         same = train_part.one_length if train_part.one_length == valid_part.one_length else None
-        return [self.fit(head, train_part, valid_part) for head in head_configs(self.config.head, same, self.classes)]
+        return [
+            self.fit(head, train_part, valid_part)
+            for head in head_configs(self.config.head, same, self.classes, whole=self.whole)
+        ]
 
     def fit(self, head: HeadConfig, train_part: Examples, valid_part: Examples) -> Fitted:
         """Train one head."""

@@ -16,16 +16,15 @@ from dnalm.model.classifier import Member
 from dnalm.model.config import PRESETS, EncoderConfig, MemberConfig, WideHeadConfig
 from dnalm.model.heads import WideHead
 from dnalm.model.language_model import AWDLanguageModel, HeadName
-from dnalm.training import memory
+from dnalm.training import dual, memory, softmax
 from dnalm.training.classify import genomes_of
 from dnalm.training.config import ComputeConfig, FinetuneConfig, PretrainConfig, TrainConfig
-from dnalm.training.dual import MOST_SEARCHED
 from dnalm.training.members import head_configs
 from dnalm.training.outline import Phase, PlannedStage, finetuning, pretraining, unfreezing
 from dnalm.training.pretrain import DEFAULT_MINUTES, EVALUATION_BASES, VALIDATION_BASES
 from dnalm.training.sizes import GenomeLength, Sizes, dataset_sizes, genome_length
 from dnalm.training.timing import Workload
-from dnalm.training.wide import MOST_SEQUENCES, SPARSE
+from dnalm.training.wide import MOST_OF_SEVERAL, MOST_SEQUENCES, SPARSE
 
 _READING = 3
 """Bytes a base of the longest record while its genome is read, and of sequences with their codes."""
@@ -242,7 +241,7 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
     sizes = dataset_sizes(dataset, train_limit=config.train_limit)
     if sizes.classes < 2:
         raise InputError(f"{config.dataset}: the sequences are all of one class; two or more are wanted")
-    heads = head_configs(config.head, sizes.length)
+    heads = head_configs(config.head, sizes.length, sizes.classes, whole=dataset.whole)
     members = [MemberConfig(encoder=encoder, head=head, both_strands=config.both_strands) for head in heads]
     counted = [member_parameters(member, sizes.classes) for member in members]
     counts, features = [count for count, _ in counted], max(found for _, found in counted)
@@ -252,15 +251,16 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
     batches = _batch_count(sizes.train, config.batch_size)
     stages = unfreezing(config, batches, encoder.layers) if networks else []
     work = (networks or members)[0]
-    wide = min(sizes.train, MOST_SEQUENCES) if len(networks) < len(members) else 0
+    most = MOST_SEQUENCES if sizes.classes == 2 else MOST_OF_SEVERAL
+    wide = min(sizes.train, most) if len(networks) < len(members) else 0
+    held, arithmetic = (_two if sizes.classes == 2 else _several)(wide, features, sizes.classes)
     readings = (sizes.valid * (2 + sum(round(stage.epochs) for stage in stages)) + sizes.test + 3 * wide) * len(members)
     text = _READING * round((sizes.train + sizes.valid + sizes.test) * sizes.mean)
     return Plan(
         phase="train",
         parameters=sum(counts),
         activations=memory.activations(encoder, strands * in_batch * encoder.tokenizer.count(sizes.longest)),
-        # The fit of the wide head holds its features, and their inner products six times over while it solves.
-        text=text + round(wide * features * 4 * 1.3 + 6 * wide**2 * 4),
+        text=text + round(wide * features * 4 * 1.3) + held,
         disk=memory.disk(sum(counts), watched=True),
         work=Workload(
             member=work,
@@ -274,12 +274,31 @@ def _classifier_plan(config: TrainConfig, dataset: Dataset, encoder: EncoderConf
         stages=lambda count: stages,
         passes=lambda count: sum(stage.epochs for stage in stages),
         reading=readings / config.batch_size,
-        # Its inner products, and Newton steps, each a Cholesky factor of three quarters of the sequences: some 300
-        # while it searches, and 40 on all.
-        arithmetic=2 * wide**2 * features
-        + (300 * (3 * min(wide, MOST_SEARCHED) / 4) ** 3 + 40 * (3 * wide / 4) ** 3) / 3,
+        arithmetic=arithmetic,
         refusals=_short(config, encoder, sizes),
     )
+
+
+def _two(wide: int, features: int, classes: int) -> tuple[int, float]:
+    """What the wide head's fit of two classes holds beside its features, in bytes, and its floating-point operations.
+
+    The inner products, six times over while it solves; and Newton steps, each a Cholesky factor of three quarters of
+    the sequences: some 300 while it searches, and 40 on all.
+    """
+    del classes
+    newton = (300 * (3 * min(wide, dual.MOST_SEARCHED) / 4) ** 3 + 40 * (3 * wide / 4) ** 3) / 3
+    return 6 * wide**2 * 4, 2 * wide**2 * features + newton
+
+
+def _several(wide: int, features: int, classes: int) -> tuple[int, float]:
+    """The same of several classes: gradients that are remembered, and products with the features in each step.
+
+    Some ten places are searched. Most features are words that few sequences hold: counted as if all were there, which is
+    the more the sparser they are.
+    """
+    held = (2 * softmax.MEMORY + 6) * features * classes * 8
+    steps = 10 * softmax.SEARCHING_STEPS * min(wide, softmax.MOST_SEARCHED) + softmax.STEPS * wide
+    return held, 4.0 * steps * features * classes
 
 
 def _short(config: TrainConfig, encoder: EncoderConfig, sizes: Sizes) -> list[str]:

@@ -24,9 +24,9 @@ _BEGIN = {PENALTY: 0.03, "model": 0.1, "words": 1.0}
 MOST_SEARCHED = 6000
 """Of more sequences, the search takes so many, drawn at random."""
 _USUAL_PLACES = 10  # of the grid, that the search looks at
-_STEPS = 80
-_SEARCHING_STEPS = 40
-_MEMORY = 8  # pairs of gradients that L-BFGS remembers: each is as large as the weights
+STEPS = 80
+SEARCHING_STEPS = 40
+MEMORY = 8  # pairs of gradients that L-BFGS remembers: each is as large as the weights
 
 Floats = NDArray[np.float32]
 Blocks = Mapping[str, Block]
@@ -51,7 +51,7 @@ def fit_softmax(
     classes: int,
     penalty: float,
     *,
-    steps: int = _STEPS,
+    steps: int = STEPS,
 ) -> Softmax:
     """Minimise the sum of `weights` times the log loss, plus `penalty` / 2 times the squared length of the weights.
 
@@ -90,7 +90,7 @@ def fit_softmax(
         return (loss + penalty / 2 * float(flat @ flat)) / total, (slope + penalty * flat) / total
 
     start = np.zeros(edges[-1] + classes)
-    options = {"maxiter": steps, "maxcor": _MEMORY, "gtol": 1e-6}
+    options = {"maxiter": steps, "maxcor": MEMORY, "gtol": 1e-6}
     return parts(minimize(cost, start, jac=True, method="L-BFGS-B", options=options).x)
 
 
@@ -117,7 +117,7 @@ def choose_softmax(
     def loss(place: Place) -> float:
         nonlocal fits
         at = shared(seen, place)
-        found = fit_softmax(at, truth[inside], weights[inside], classes, place[PENALTY], steps=_SEARCHING_STEPS)
+        found = fit_softmax(at, truth[inside], weights[inside], classes, place[PENALTY], steps=SEARCHING_STEPS)
         logits = found.logits(shared(unseen, place)).astype(np.float64)
         fits += 1
         if progress:

@@ -26,7 +26,7 @@ from dnalm.training.softmax import Softmax, choose_softmax, fit_softmax, shared
 
 BLOCK_WEIGHTS = {
     **{"states": 1.0, "pools": 0.05, "kmers": 0.01, "words": 1.0, "windows": 1.0, "places": 1.0, "bases": 0.1},
-    **{"frames": 1.0, "codons": 1.0},
+    **{"frames": 1.0, "codons": 1.0, "gapped": 1.0},
 }
 """Prior variance of each block's part of the logit. Chosen on the training folds of the two 81 bp sets; those of the
 reading frames were not."""

@@ -18,6 +18,7 @@ from benchmarks.timing import Timings, take_turns
 from dnalm.model.config import PRESETS, EncoderConfig
 from dnalm.model.language_model import AWDLanguageModel
 from dnalm.sequences import read_records
+from dnalm.settings import PACKAGE_ROOT
 from dnalm.tokenizer import KmerTokenizer
 
 
@@ -190,3 +191,9 @@ def test_the_cost_of_a_pre_training_by_hand() -> None:
     assert found.operations == found.tokens * training.flops_a_token(config, config.tokenizer.continuations)
     # A tenth of a peak of 1 TFLOPS, for 3.6e14 operations: an hour.
     assert cost.Cost(1.0, 3.6e14).hours(1.0, 0.1) == pytest.approx(1.0)
+
+
+def test_the_costs_that_the_docs_state_are_what_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["cost"])
+    cost.main()
+    assert capsys.readouterr().out in (PACKAGE_ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")

@@ -19,8 +19,9 @@ HEADS = {
     "aligned": aligned(LENGTH),
     "wide": WideHeadConfig(length=LENGTH, components=4, kmer=2, window_kmers=(2,), place_kmers=(2,)),
     "wide, any length": WideHeadConfig(components=4, kmer=3, half_word=2),
+    "wide, of wholes": WideHeadConfig(components=4, kmer=2, gapped_kmers=((2, 3),)),
 }
-ANY_LENGTH = ["pool", "wide, any length"]
+ANY_LENGTH = ["pool", "wide, any length", "wide, of wholes"]
 
 
 def test_pools_by_hand():
@@ -51,6 +52,18 @@ def test_kmers_in_place_by_hand():
     found = blocks("ACNGT", length=5, window_kmers=(), place_kmers=(2,))["places"][0].view(4, 16)
     kmers = [a + b for a in "ACGT" for b in "ACGT"]
     assert [(int(place), kmers[kmer]) for place, kmer in found.nonzero()] == [(0, "AC"), (3, "GT")]
+
+
+def test_gapped_kmers_by_hand():
+    # AATCC: the pairs AA.CC and, on the other strand, GG.TT with one base between; those side by side with none.
+    found = blocks("AATCC", kmer=0, gapped_kmers=((2, 2),))["gapped"][0].view(2, 16, 16)
+    kmers = [a + b for a in "ACGT" for b in "ACGT"]
+    pairs = [(int(gap), kmers[a] + kmers[b]) for gap, a, b in found.nonzero()]
+    assert pairs == [(0, "AATC"), (0, "ATCC"), (0, "GATT"), (0, "GGAT"), (1, "AACC"), (1, "GGTT")]
+    assert found.max() == pytest.approx(np.log(2))
+    # ATAT is its own reverse complement: counted on both strands.
+    assert blocks("ATAT", kmer=0, gapped_kmers=((2, 1),))["gapped"].max() == pytest.approx(np.log(3))
+    assert not blocks("AT", kmer=0, gapped_kmers=((2, 3),))["gapped"].any()
 
 
 def test_words_by_hand():

@@ -180,7 +180,7 @@ def fingerprint(unit: Unit, models: Models) -> dict[str, Any]:
     else:
         data, grouped = labelled(unit.data), unit.split != "random"
         training = training_count(unit)
-        fit = fit_of(unit.model, models, grouped=grouped, training=training, anchor=data.dataset.anchor)
+        fit = fit_of(unit.model, models, grouped=grouped, training=training, **_told_of(data.dataset))
         found = {"data": data.sha256, **describe(unit.model, fit, grouped=grouped, length=data.length)}
     return json.loads(json.dumps(found))
 
@@ -226,7 +226,7 @@ def measure(unit: Unit, models: Models) -> dict[str, Any]:
 def _classifier(unit: Unit, models: Models) -> dict[str, Any]:
     data, grouped = labelled(unit.data), unit.split != "random"
     sample = sample_of(unit)
-    fit = fit_of(unit.model, models, grouped=grouped, training=len(sample.train_truth), anchor=data.dataset.anchor)
+    fit = fit_of(unit.model, models, grouped=grouped, training=len(sample.train_truth), **_told_of(data.dataset))
     started = time.perf_counter()
     # The same generator as `run_folds` gives the fold.
     predict: Any = fit(sample.train, sample.train_truth, np.random.default_rng([unit.seed, unit.fold or 0]))
@@ -270,6 +270,11 @@ def _several(unit: Unit, models: Models) -> dict[str, Any]:
         "classes": calls.classes,
         "probability": [round(float(one), 4) for one in calls.probability],
     }
+
+
+def _told_of(dataset: Dataset) -> dict[str, Any]:
+    """What a set says of where its label's site lies."""
+    return {"anchor": dataset.anchor, "whole": dataset.whole}
 
 
 @cache

@@ -87,7 +87,7 @@ def _baselines(grouped: bool) -> dict[str, Fit]:
     return baselines(grouped=grouped)
 
 
-def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: int | None) -> Fit:
+def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: int | None, whole: bool = False) -> Fit:
     """The fit that a name stands for.
 
     Args:
@@ -96,6 +96,7 @@ def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: 
         grouped: whether inner folds keep sequences that share a stretch together.
         training: how many sequences it will be fitted on.
         anchor: 0-based offset of the site in each sequence, for the rule.
+        whole: whether the label speaks of whole sequences.
 
     Raises:
         InputError: nothing goes by that name.
@@ -114,6 +115,7 @@ def fit_of(model: str, models: Models, *, grouped: bool, training: int, anchor: 
             rotations=1 if training > ROTATED_UP_TO else ROTATIONS,
             grouped=grouped,
             tune_epochs=TUNE_EPOCHS if tuned else 0,
+            whole=whole,
         )
     if model not in _baselines(grouped):
         raise InputError(f"no baseline {model!r}; there are {', '.join(_baselines(grouped))}")

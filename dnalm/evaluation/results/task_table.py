@@ -144,7 +144,6 @@ TASKS: dict[str, Task] = {
             ("grouped", "random"),
             plain=_PLAIN,
             starts=(RANDOM, *HUMAN),
-            ensembles=HUMAN,
             reference="plain_average",
             published="mouse-tata-251",
             aims={"random": ("mcc", 0.93)},
