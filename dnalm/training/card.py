@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from dnalm.datasets.dataset import BY_SOURCE, BY_STRETCH
 from dnalm.model.config import BundleConfig
 
 
@@ -124,6 +125,9 @@ def finetuned_card(config: BundleConfig, metrics: dict[str, Any], document: dict
     )
 
 
+_GROUPS = {BY_STRETCH: "sequences that share a stretch of 20 bases", BY_SOURCE: "sequences that come from one record"}
+
+
 def classifier_card(config: BundleConfig, metrics: dict[str, Any], document: dict[str, Any]) -> str:
     """The card of a classifier."""
     data, test = document["data"], metrics["test"]
@@ -139,7 +143,7 @@ def classifier_card(config: BundleConfig, metrics: dict[str, Any], document: dic
         "## Measured",
         "",
         f"On {test['n']} test sequences of {data['dataset']} ({data['split']} split). Intervals are 95 % bootstraps"
-        " over groups of sequences that share a stretch of 20 bases.",
+        f" over groups of {_GROUPS[data.get('grouped_by', BY_STRETCH)]}.",
         "",
         "| figure | value [95 % interval] |",
         "|---|---|",

@@ -141,6 +141,7 @@ def _data_facts(config: TrainConfig, dataset: Dataset, train_part: Examples, val
         "dataset": dataset.name,
         "sha256": dataset.sha256(),
         "split": dataset.info.get("recipe", {}).get("split", "given"),
+        "grouped_by": dataset.grouped_by,
         "train": len(train_part),
         "valid": len(valid_part),
         "notes": notes,

@@ -293,8 +293,8 @@ def _two(wide: int, features: int, classes: int) -> tuple[int, float]:
 def _several(wide: int, features: int, classes: int) -> tuple[int, float]:
     """The same of several classes: gradients that are remembered, and products with the features in each step.
 
-    Some ten places are searched. Most features are words that few sequences hold: counted as if all were there, which is
-    the more the sparser they are.
+    Some ten places are searched. Most features are words that few sequences hold: counted as if all were there,
+    which is more than it takes.
     """
     held = (2 * softmax.MEMORY + 6) * features * classes * 8
     steps = 10 * softmax.SEARCHING_STEPS * min(wide, softmax.MOST_SEARCHED) + softmax.STEPS * wide
