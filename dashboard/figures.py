@@ -15,12 +15,13 @@ TITLES = {
     "recall": "Sensitivity (recall)",
     "specificity": "Specificity",
     "f1": "F1",
+    "macro_f1": "F1, mean over the classes",
     "brier": "Brier score",
     "bits_per_base": "Bits per base",
     "perplexity": "Perplexity",
 }
 # What a card shows first, of those that a model has.
-HEADLINE = ("bits_per_base", "mcc", "accuracy", "auroc")
+HEADLINE = ("bits_per_base", "mcc", "accuracy", "macro_f1", "auroc")
 # A figure on what the model was chosen by says less than one on what it never saw.
 _PREFERRED = ("test", "held", "cross", "fold", "valid")
 

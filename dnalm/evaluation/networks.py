@@ -102,7 +102,7 @@ class NetworkFit:
             "inner_folds": INNER_FOLDS,
             "grouped": self.grouped,
             "train": told,
-            "heads": [_told(head) for head in head_configs(self.head, length, whole=self.whole)],
+            "heads": [told_of_head(head) for head in head_configs(self.head, length, whole=self.whole)],
         }
 
     def __call__(self, sequences: Sequences, labels: Labels, generator: np.random.Generator) -> Fitted:
@@ -248,7 +248,7 @@ def _calibration(score: Floats, labels: Labels) -> tuple[float, float]:
     return (slope, offset) if slope > 0 else (1.0, 0.0)
 
 
-def _told(head: HeadConfig) -> dict[str, Any]:
+def told_of_head(head: HeadConfig) -> dict[str, Any]:
     """A head's configuration without what it leaves out since a later version: figures of before stay comparable."""
     told = head.model_dump(mode="json")
     return {name: value for name, value in told.items() if name not in _LATER or value}

@@ -18,7 +18,7 @@ from scipy.special import softmax as probabilities
 from sklearn.naive_bayes import GaussianNB
 
 from dnalm.evaluation.features import Floats, Sequences, gc_contents, kmer_frequencies, words_of_both_strands
-from dnalm.evaluation.networks import RANDOM, NetworkFit
+from dnalm.evaluation.networks import RANDOM, NetworkFit, told_of_head
 from dnalm.training.blocks import Block
 from dnalm.training.examples import Examples, inner_folds
 from dnalm.training.loop import make_fabric
@@ -96,7 +96,7 @@ class WideSeveral:
     def describe(self) -> dict[str, Any]:
         """What decides the result besides the data, ready for JSON."""
         told = self._as_two.describe(None)
-        heads = [head.model_dump(mode="json") for head in head_configs("wide", None, 3)]
+        heads = [told_of_head(head) for head in head_configs("wide", None, 3)]
         return {**{key: told[key] for key in ("method", "weights", "train")}, "several": METHOD, "heads": heads}
 
     def __call__(self, sequences: Sequences, targets: Ints, groups: Ints, generator: np.random.Generator) -> Predictor:

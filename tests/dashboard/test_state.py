@@ -59,3 +59,9 @@ def test_the_headline_is_the_figure_on_what_the_model_saw_least_of():
     (shown,) = headline(metrics)
     assert (shown.title, shown.where, str(shown)) == ("MCC", ("test",), "0.700 (95 % 0.800 to 1.000)")
     assert headline({}) == []
+
+
+def test_of_several_classes_the_headline_is_of_all_of_them_and_not_of_one():
+    one = {"value": 0.9, "low": 0.8, "high": 1.0}
+    metrics = {"test": {"figures": {"mcc": one, "accuracy": one, "macro_f1": one}, "per_class": {"a": {"auroc": one}}}}
+    assert [shown.name for shown in headline(metrics)] == ["mcc", "accuracy", "macro_f1"]
