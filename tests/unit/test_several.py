@@ -126,9 +126,17 @@ def genera(home: Path) -> Task:
     ]
     info = {"name": "genera", "labels": list("abc"), "groups": {"by": "source record"}}
     Dataset(table_of(rows), info).save(home / "datasets" / "genera")
-    plain, figures = ("gc_alone", "naive_bayes_8"), ("mcc", "accuracy", "f1")
     return Task(
-        "genera", "Genera", "folds", "genera", ("grouped", "random"), (0,), plain, (), (), "gc_alone", figures=figures
+        "genera",
+        "Genera",
+        "folds",
+        "genera",
+        ("grouped", "random"),
+        seeds=(0,),
+        plain=("gc_alone", "naive_bayes_8"),
+        starts=(),
+        reference="gc_alone",
+        figures=("mcc", "accuracy", "f1"),
     )
 
 
@@ -159,7 +167,7 @@ def test_a_task_of_several_classes_is_measured_kept_and_read_back(
 
 def test_a_task_of_two_classes_still_gives_probabilities_of_the_positive_one(home: Path, tmp_path: Path) -> None:
     toy_dataset(home / "datasets" / "two", n=60)
-    task = Task("two", "Two", "folds", "two", ("random",), (0,), ("gc_alone",), ())
+    task = Task("two", "Two", "folds", "two", ("random",), seeds=(0,), plain=("gc_alone",), starts=())
     store = Store(tmp_path / "units")
     run(in_order((task,), {}), store, {})
     gather(task, store, {}, tmp_path)
