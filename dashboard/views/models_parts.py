@@ -21,7 +21,7 @@ MEANINGS = {
     Stage.FINE_TUNED: "language model, fine-tuned on a task's sequences",
     Stage.CLASSIFIER: "classifier",
 }
-TALLEST = 560
+TALLEST = 760
 """Pixels of the picture that stand on the page at once; the rest is scrolled to."""
 
 
