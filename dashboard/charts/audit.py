@@ -69,12 +69,13 @@ def parts_figure(counts: Mapping[str, Mapping[str, int]], look: Look) -> go.Figu
     return _finish(figure, look, "Sequences", "", rows=len(names))
 
 
-def leak_figure(found: Mapping[str, Any], at_random: Mapping[str, Any], look: Look) -> go.Figure:
-    """Share of validation and test sequences that share a stretch with a training sequence, here and by chance.
+def leak_figure(found: Mapping[str, Any], at_random: Mapping[str, Any], near: str, look: Look) -> go.Figure:
+    """Share of validation and test sequences that have a near copy among the training sequences, here and by chance.
 
     Args:
         found: part to `shared`, `of` and `share`, of this split.
         at_random: the same, had the rows been dealt at random.
+        near: what makes a near copy, in words that go on after "sequences that".
         look: colours of the page.
     """
     figure = go.Figure()
@@ -98,7 +99,7 @@ def leak_figure(found: Mapping[str, Any], at_random: Mapping[str, Any], look: Lo
         )
     figure.update_xaxes(range=[0, min(118.0, max(highest * 1.3, 5))], ticksuffix=" %")
     figure.update_yaxes(autorange="reversed", ticks="")
-    return _finish(figure, look, "Sequences that share 20 bases with a training sequence", "", rows=4)
+    return _finish(figure, look, f"Sequences that {near}", "", rows=4)
 
 
 def spread_figure(histogram: Histogram, look: Look, title: str, *, percent: bool = False) -> go.Figure:

@@ -53,34 +53,37 @@ def _parts(name: str, opened: Opened) -> None:
 
 def _leaks(name: str, opened: Opened) -> None:
     found, chance = opened.audit["shared_stretches"], opened.profile.random_leak
-    stretch = opened.audit.get("stretch", 20)
+    near = near_copy(opened.audit)
     st.header("Do near-copies straddle the split?")
-    st.write(leak_words(found, chance, stretch))
+    st.write(leak_words(found, chance, near))
     rows = [
         {"split": title, "part": PART_NAMES[part], **leaks[part]}
         for title, leaks in (("this split", found), ("dealt at random", chance))
         for part in ("valid", "test")
     ]
     alt = "; ".join(f"{row['split']}, {row['part']}: {row['shared']} of {row['of']} share a stretch" for row in rows)
-    data_parts.picture(leak_figure(found, chance, look()), "leaks", alt=alt, name=name, table=pd.DataFrame(rows))
+    data_parts.picture(leak_figure(found, chance, near, look()), "leaks", alt=alt, name=name, table=pd.DataFrame(rows))
 
 
-def leak_words(found: dict[str, Any], chance: dict[str, Any], stretch: int) -> str:
-    """What the shared stretches mean, in a sentence or two."""
+def near_copy(audit: dict[str, Any]) -> str:
+    """What makes a near copy of a training sequence here, in words that go on after "sequences that"."""
+    if audit.get("grouped_by") == BY_SOURCE:
+        return "come from the same gene as a training sequence"
+    return f"share {audit.get('stretch', 20)} bases or more with a training sequence, on either strand"
+
+
+def leak_words(found: dict[str, Any], chance: dict[str, Any], near: str) -> str:
+    """What the near copies mean, in a sentence or two; `near` says what makes one (`near_copy`)."""
     shared, of = (sum(found[part][key] for part in ("valid", "test")) for key in ("shared", "of"))
     by_chance = sum(chance[part]["shared"] for part in ("valid", "test"))
     if not of:
         return "Nothing is held out, so nothing can be measured honestly: split the set."
     if shared:
         return (
-            f"**{shared:,} of {of:,}** held-out sequences share {stretch} bases or more with a training sequence, on "
-            "either strand. A model can recognise those instead of judging them, so figures measured here flatter it. "
-            "The grouped split keeps such sequences on one side."
+            f"**{shared:,} of {of:,}** held-out sequences {near}. A model can recognise those instead of judging them, "
+            "so figures measured here flatter it. The grouped split keeps such sequences on one side."
         )
-    words = (
-        f"No held-out sequence shares {stretch} bases with a training sequence, on either strand: figures measured "
-        "here speak of new sequences."
-    )
+    words = f"There are no held-out sequences that {near}: figures measured here speak of new ones."
     if by_chance:
         return f"{words} Dealt at random, **{by_chance:,} of {of:,}** would have had a near-copy to learn from."
     return f"{words} Dealt at random it would be so too: the set holds hardly any near-copies."

@@ -98,14 +98,19 @@ def rows(
     )
 
 
+TALLEST = 760
+"""Height in pixels from which a picture scrolls."""
+
+
 def picture(figure: go.Figure, key: str, *, alt: str, name: str, table: pd.DataFrame) -> None:
-    """A figure, which its camera button saves as SVG, and its numbers as CSV."""
+    """A figure, which its camera button saves as SVG, and its numbers as CSV; one of very many labels scrolls."""
     config = {
         "displaylogo": False,
         "modeBarButtonsToRemove": ["select2d", "lasso2d"],
         "toImageButtonOptions": {"format": "svg", "filename": f"{name}-{key}"},
     }
-    st.plotly_chart(figure, theme=None, key=f"data_chart_{key}", config=config, alt=alt)
+    with st.container(height=TALLEST if (figure.layout.height or 0) > TALLEST else "content", border=False):
+        st.plotly_chart(figure, theme=None, key=f"data_chart_{key}", config=config, alt=alt)
     st.download_button(
         "Numbers (CSV)",
         lambda: table.to_csv(index=False),

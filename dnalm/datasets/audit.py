@@ -25,24 +25,22 @@ _MANY_LABELS = 10  # of which each has its interval: with more, a tenth of the r
 _SEED = 20_261_101  # the intervals' resamples; fixed, so that an audit of one dataset is always the same
 
 
-def leak(
-    dataset: Dataset, length: int = STRETCH, groups: NDArray[np.int64] | None = None
-) -> dict[str, dict[str, float | None]]:
+def leak(dataset: Dataset, length: int = STRETCH) -> dict[str, dict[str, float | None]]:
     """Sequences of valid and test that have a near copy among the training sequences.
 
     Args:
-        dataset: the dataset.
+        dataset: the dataset; what makes a near copy is its own to say (`Dataset.grouped_by`).
         length: bases of a shared stretch, on either strand.
-        groups: group of each sequence, where near copies are those of one group; else those that share a stretch.
 
     Returns:
         For "valid" and "test": `shared` (how many), `of` (sequences there), `share` (None when empty).
     """
     outside = (dataset.table["split"] != "train").to_numpy()
     held = dataset.table[outside]
-    if groups is None:
+    if dataset.grouped_by == BY_STRETCH:
         hit = shared_with(dataset.codes(held), dataset.codes(dataset.part("train")), length)
     else:
+        groups = dataset.groups()
         hit = np.isin(groups[outside], groups[~outside])
     found = {}
     for part in SPLITS[1:]:
@@ -224,7 +222,7 @@ def audit(dataset: Dataset, length: int = STRETCH) -> dict[str, Any]:
         "duplicates": _duplicates(dataset, codes),
         "grouped_by": by,
         "groups": group_summary(groups),
-        "shared_stretches": leak(dataset, length, None if by == BY_STRETCH else groups),
+        "shared_stretches": leak(dataset, length),
     }
     for name, values in features.items():
         found[name] = {label: _spread(values[labels == label]) for label in dataset.labels}

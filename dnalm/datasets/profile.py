@@ -75,7 +75,7 @@ def _dealt_at_random(dataset: Dataset) -> Dataset:
     table = dataset.table.copy()
     for _, rows in table.groupby("label").groups.items():
         table.loc[rows, "split"] = generator.permutation(table.loc[rows, "split"].to_numpy())
-    return Dataset(table, {key: dataset.info.get(key) for key in ("labels", "positive")})
+    return Dataset(table, {key: dataset.info.get(key) for key in ("labels", "positive", "groups")})
 
 
 def profile(dataset: Dataset) -> Profile:

@@ -16,7 +16,7 @@ from dashboard.background import TaskState
 from dashboard.charts.audit import LABELS, leak_figure, parts_figure, short, spread_figure
 from dashboard.charts.theme import LIGHT
 from dashboard.person import acting_user
-from dashboard.views.data_audit import alone_rules, leak_words
+from dashboard.views.data_audit import alone_rules, leak_words, near_copy
 from dnalm.alphabet import decode
 from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.files import make_from_files
@@ -235,7 +235,7 @@ def test_a_table_is_previewed_and_made_into_a_set_whose_audit_is_shown(lab):
     assert Dataset.load(SET).counts()["enhancer"] == {"train": 21, "valid": 3, "test": 6}
     assert "GC content alone tells enhancer with AUROC" in page.warning[0].value
     assert "Length alone reaches AUROC **1.000**" in shown
-    assert "No held-out sequence shares 20 bases" in shown
+    assert "There are no held-out sequences that share 20 bases or more with a training sequence" in shown
     assert {metric.label: metric.value for metric in page.metric}["Bases each"] == "40 to 60"
     assert index.datasets(acting_user())[0].owner == "local"
     assert not index.datasets(acting_user())[0].shared
@@ -561,7 +561,7 @@ def test_the_pictures_show_the_numbers_given():
     assert [tuple(bar.x) for bar in figure.data] == [(5,), (1,), (2,)]
     assert figure.data[0].y == ("&lt;b>a",)
     leaks = {"valid": {"shared": 0, "of": 10, "share": 0.0}, "test": {"shared": 3, "of": 12, "share": 0.25}}
-    figure = leak_figure(leaks, leaks, LIGHT)
+    figure = leak_figure(leaks, leaks, near_copy({}), LIGHT)
     assert tuple(figure.data[0].x) == (0.0, 25.0)
     assert tuple(figure.data[0].text) == ("0 of 10", "3 of 12")
     counts = {f"l{n}": np.array([1, 3]) for n in range(9)}
@@ -575,10 +575,13 @@ def test_the_words_say_what_the_numbers_mean():
     def leaks(shared, of=10):
         return {part: {"shared": shared, "of": of, "share": 0.1} for part in ("valid", "test")}
 
-    assert "**4 of 20** held-out sequences share 20 bases" in leak_words(leaks(2), leaks(0), 20)
-    assert "Dealt at random, **6 of 20**" in leak_words(leaks(0), leaks(3), 20)
-    assert "hardly any near-copies" in leak_words(leaks(0), leaks(0), 20)
-    assert "Nothing is held out" in leak_words(leaks(0, 0), leaks(0, 0), 20)
+    near = near_copy({"stretch": 20})
+    assert "**4 of 20** held-out sequences share 20 bases" in leak_words(leaks(2), leaks(0), near)
+    assert "Dealt at random, **6 of 20**" in leak_words(leaks(0), leaks(3), near)
+    assert "hardly any near-copies" in leak_words(leaks(0), leaks(0), near)
+    assert "Nothing is held out" in leak_words(leaks(0, 0), leaks(0, 0), near)
+    of_genes = near_copy({"grouped_by": "source record"})
+    assert "There are no held-out sequences that come from the same gene" in leak_words(leaks(0), leaks(3), of_genes)
     figure = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 5}
     audit = {
         "gc_alone": {"a": {"auroc": figure}, "b": {"auroc": {**figure, "low": None}}},

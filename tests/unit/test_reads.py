@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.datasets import Dataset, catalog
 from dnalm.datasets.audit import audit
+from dnalm.datasets.profile import profile
 from dnalm.datasets.reads import (
     FORWARD_PRIMER,
     READ_LENGTH,
@@ -107,14 +109,18 @@ def test_a_genes_reads_come_from_it_and_form_one_group(genes: Path) -> None:
 
 
 def test_the_split_keeps_genes_whole_and_the_audit_counts_genes(genes: Path) -> None:
+    # Four genes of each genus, so that one of them is a fourth.
+    recipe = replace(RECIPES["16s-amplicon"], valid=0.25, test=0.25)
     for split, leaks in (("grouped", False), ("random", True)):
-        recipe = RECIPES["16s-amplicon"]
         dataset = build(recipe, {"genes": genes}, seed=0, split=split)
         assert dataset.labels == ["Genus0", "Genus1", "Genus2"]
         assert dataset.positive is None
         assert len(np.unique(dataset.groups())) == 12
         found = audit(dataset)
+        assert found["shared_stretches"]["test"]["of"] == 84
         assert bool(found["shared_stretches"]["test"]["shared"]) is leaks
+        # Dealt at random, nearly all reads would have one of their gene to be known by.
+        assert profile(dataset).random_leak["test"]["share"] > 0.9
         assert any("come from a gene of which training sequences come too" in one for one in found["warnings"]) is leaks
 
 
