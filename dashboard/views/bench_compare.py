@@ -77,6 +77,11 @@ def compared(entries: list[Entry]) -> list[pairs.Pair]:
     return _of(tuple((one.id, one.row["predictions_sha256"]) for one in entries if one.row), entries)
 
 
+def p_text(p: float) -> str:
+    """A p-value to four places, and below them as such."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
 def _line(pair: pairs.Pair, names: dict[str, str]) -> dict[str, object]:
     line: dict[str, object] = {"Row": names[pair.first]}
     for name, figure in pair.differences.items():
@@ -84,7 +89,7 @@ def _line(pair: pairs.Pair, names: dict[str, str]) -> dict[str, object]:
     return line | {
         "Right where the other errs": pair.test.first_only,
         "The other way round": pair.test.second_only,
-        "p, corrected": "< 0.0001" if pair.adjusted < 1e-4 else f"{pair.adjusted:.4f}",
+        "p, corrected": p_text(pair.adjusted),
         "Seeds": len(pair.seeds),
     }
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.saying import plain
-from dashboard.views.bench_compare import compared
+from dashboard.views.bench_compare import compared, p_text
 from dnalm.errors import DnalmError
 from dnalm.evaluation.bench import pairs
 from dnalm.evaluation.bench.entries import Entry
@@ -24,8 +24,8 @@ def show(rows: Sequence[Entry]) -> None:
         return
     st.header("Does pre-training pay?")
     st.caption(
-        "The same head, fitted in the same way on the same folds; only what the encoder had read before differs. "
-        "Differences are paired, to the encoder that had read nothing."
+        "The same head, fitted in the same way on the same folds; only what the encoder had read before differs, and "
+        "what reading it took. Differences are paired, to the encoder that had read nothing."
     )
     for group, table in found.items():
         st.write(plain(f"{group}:"))
@@ -65,13 +65,23 @@ def _head(one: Entry) -> str:
     return one.model.rpartition("+")[2]
 
 
+def _compute(one: Entry) -> str:
+    """What the pre-training took, as its bundle says; empty where there was none, or it does not say."""
+    facts = ((one.row or {}).get("text") or {}).get("facts") or {}
+    if not facts.get("seconds"):
+        return ""
+    threads = facts.get("threads") or 1
+    return f"{facts['seconds'] / 60:.0f} min, {threads} thread{'s' if threads != 1 else ''}"
+
+
 def _line(one: Entry, head: str, pair: pairs.Pair | None) -> dict[str, object]:
     value = one.figures["mcc"]
     interval = "" if value.low is None else f" ({value.low:.3f} to {value.high:.3f})"
-    line: dict[str, object] = {"Read before": one.what, "Head": head, "MCC": f"{value.value:.3f}{interval}"}
+    line: dict[str, object] = {"Read before": one.what, "Pre-training": _compute(one), "Head": head}
+    line["MCC"] = f"{value.value:.3f}{interval}"
     for name, title in zip(FIGURES, ("MCC", "Accuracy"), strict=True):
         figure = pair.differences[name] if pair else None
         line[f"{title}, difference"] = (
             f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})" if figure else ""
         )
-    return line | {"Seeds": one.seeds, "p, corrected": f"{pair.adjusted:.4f}" if pair else ""}
+    return line | {"Seeds": one.seeds, "p, corrected": p_text(pair.adjusted) if pair else ""}
