@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 from dnalm.training.blocks import Block
 from dnalm.training.dual import GROUPS, PENALTY, Progress, Shares, share_of
+from dnalm.training.unfreezing import log_loss
 from dnalm.training.valley import Place, descend
 
 SHARES = {"model": (0.0, 0.03, 0.1, 0.3, 1.0, 3.0), "words": (0.3, 1.0, 3.0)}
@@ -122,7 +123,7 @@ def choose_softmax(
         fits += 1
         if progress:
             progress("fits", fits, max(fits, _USUAL_PLACES) + 1)
-        return _log_loss(logits, truth[outside])
+        return log_loss(logits, truth[outside])
 
     place = descend(axes, _BEGIN, loss)
     penalty = place.pop(PENALTY)
@@ -135,8 +136,3 @@ def shared(blocks: Blocks, shares: Mapping[str, float]) -> dict[str, Block]:
         name: block.times(share_of(name, {**dict.fromkeys(GROUPS.values(), 1.0), **shares}))
         for name, block in blocks.items()
     }
-
-
-def _log_loss(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    logits = logits - logits.max(1, keepdims=True)
-    return float((np.log(np.exp(logits).sum(1)) - logits[np.arange(len(truth)), truth]).mean())

@@ -31,7 +31,7 @@ written by `make results` from `data/results/`; `dnalm bench report --from data/
   figures were published; there remembering neighbours pays, so the two are never ranked together.
 - *difference*: the paired difference in MCC to the baseline that the table names, on the same folds and draws; below
   it, each seed's own. An interval above 0 says better.
-- *seconds*: of one fit with its predictions, inner folds included.
+- *seconds*: of one fit with its predictions, inner folds included, while other work ran on the machine: an upper bound.
 - `START+HEAD` is dnalm's classifier: the language model that it starts from (`random`: an encoder without
   pre-training), and its head. `wide` is fitted once on all training sequences; `aligned`, the other part of the
   `ensemble`, is trained as `dnalm train` trains, with two of four inner folds of the training sequences in turn as
