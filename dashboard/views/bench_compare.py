@@ -122,7 +122,7 @@ def _disagreements(first: Entry, second: Entry) -> None:
     frame = pd.DataFrame(
         {
             **_sequences(first, shown["row"].to_list()),
-            **_truth(first, shown),
+            **_truth(first, shown, names),
             label_of(first): shown["first"].to_numpy(),
             label_of(second): shown["second"].to_numpy(),
             "Right": [names[one] for one in shown["right"]],
@@ -146,7 +146,7 @@ def _disagreements(first: Entry, second: Entry) -> None:
     )
 
 
-def _truth(entry: Entry, shown: pd.DataFrame) -> dict[str, list[object]]:
+def _truth(entry: Entry, shown: pd.DataFrame, names: dict[str, str]) -> dict[str, list[object]]:
     """Whether each is positive; of several classes which it is, and which it was called."""
     if shown["truth"].dtype == bool:
         return {"Positive": shown["truth"].to_list()}
@@ -154,7 +154,7 @@ def _truth(entry: Entry, shown: pd.DataFrame) -> dict[str, list[object]]:
         labels: list[object] = list(Dataset.load(entry.data).labels)
     except DnalmError:
         labels = [f"class {number + 1}" for number in range(int(shown.filter(like="called").to_numpy().max()) + 1)]
-    heads = {"truth": "It is", "first_called": "First called it", "second_called": "Second called it"}
+    heads = {"truth": "It is", **{f"{one}_called": f"{names[one]} says" for one in ("first", "second")}}
     return {words: [labels[number] for number in shown[name]] for name, words in heads.items()}
 
 
