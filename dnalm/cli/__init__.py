@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from dnalm.cli import bench, data, frame, jobs, lab, models, runs, training
+from dnalm.cli import bench, data, explain, frame, jobs, lab, models, runs, training
 from dnalm.cli.doctor import doctor
 from dnalm.cli.evaluate import evaluate
 from dnalm.cli.predict import predict
@@ -102,6 +102,7 @@ app.command(
     ),
 )(training.train)
 app.command("run", epilog=frame.examples("dnalm run RUN_DIR"))(run)
+app.add_typer(explain.app, name="explain")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from dnalm.cli import frame
+from dnalm.cli.explain_embed import embed
 
 app = typer.Typer(
     help="See why a sequence was called: saliency, mutations, motifs, embeddings.",
@@ -14,3 +15,11 @@ app = typer.Typer(
         "dnalm explain mutate ecoli-sigma70-81 promoters.fa -o mutations.tsv",
     ),
 )
+app.command(
+    "embed",
+    epilog=frame.examples(
+        "dnalm explain embed ecoli-lm -o kmers.png",
+        "dnalm explain embed ecoli-lm --neighbours-of TATA --json",
+        "dnalm explain embed ecoli-sigma70-81 ecoli-sigma70-81 --split test --method tsne -o promoters.tsv",
+    ),
+)(embed)
