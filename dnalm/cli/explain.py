@@ -6,6 +6,7 @@ import typer
 
 from dnalm.cli import frame
 from dnalm.cli.explain_embed import embed
+from dnalm.cli.explain_motifs import motifs
 
 app = typer.Typer(
     help="See why a sequence was called: saliency, mutations, motifs, embeddings.",
@@ -23,3 +24,11 @@ app.command(
         "dnalm explain embed ecoli-sigma70-81 ecoli-sigma70-81 --split test --method tsne -o promoters.tsv",
     ),
 )(embed)
+app.command(
+    "motifs",
+    epilog=frame.examples(
+        "dnalm explain motifs ecoli-sigma70-81 ecoli-sigma70-81 --split test",
+        "dnalm explain motifs ecoli-sigma70-81 promoters.fa --method input-x-gradient -o motifs.png",
+        "dnalm explain motifs ecoli-promoters-150 promoters.fa --jaspar regulators.jaspar -o motifs/",
+    ),
+)(motifs)
