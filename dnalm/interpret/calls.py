@@ -35,6 +35,11 @@ class Calls:
     probabilities: NDArray[np.float64]
     outcomes: tuple[str, ...]
 
+    def take(self, rows: NDArray[np.integer]) -> Calls:
+        """Those of some of the sequences, in the order of `rows`."""
+        called, outcomes = (tuple(all_[row] for row in rows) for all_ in (self.called, self.outcomes))
+        return Calls(self.speaks_of, called, self.probabilities[rows], outcomes)
+
 
 def calls_of(model: Classifier, embedding: Embedding, *, progress: Progress | None = None) -> Calls:
     """Call the sequences of an embedding, and compare with the labels that they came with.

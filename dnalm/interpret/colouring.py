@@ -48,9 +48,12 @@ class Colouring:
 
 
 def choices(embedding: Embedding, calls: Calls | None) -> list[str]:
-    """The colourings that these points can have, the most telling first."""
+    """The colourings that these points can have, the most telling first.
+
+    Of k-mers that is the last bases: with a stride shorter than k, the first were in the k-mer before.
+    """
     if embedding.what == "kmers":
-        return ["first", "last", "gc"] if len(embedding.ids[0]) > 1 else ["first", "gc"]
+        return ["last", "first", "gc"] if len(embedding.ids[0]) > 1 else ["first", "gc"]
     labelled = any(label is not None for label in embedding.labels)
     found = ["class"] if labelled else []
     if calls is not None:
