@@ -15,6 +15,7 @@ FILES = {
     "jobs": "views/jobs.py",
     "models": "views/models.py",
     "benchmarks": "views/benchmarks.py",
+    "motifs": "views/motifs.py",
     "embedding": "views/embedding.py",
     "long-sequences": "views/long_sequences.py",
 }
