@@ -294,11 +294,11 @@ def _gradients_on(classifier: Classifier) -> Iterator[None]:
 def _captum_drawing_from(generator: np.random.Generator) -> Iterator[None]:
     """Seed the process's own random numbers, from which Captum draws, for a moment; then put them back."""
     with _captum_draws, torch.random.fork_rng():
-        before = np.random.get_state()  # noqa: NPY002, it is Captum that uses it
+        before = np.random.get_state()
         seed = int(generator.integers(2**31))
         try:
-            np.random.seed(seed)  # noqa: NPY002
+            np.random.seed(seed)
             torch.manual_seed(seed)
             yield
         finally:
-            np.random.set_state(before)  # noqa: NPY002
+            np.random.set_state(before)

@@ -84,7 +84,7 @@ def draw_logo(axes: Axes, heights: Floats, *, offset: float = 0, colours: dict[s
         colours: of the letters.
     """
     for letter in stacked(heights):
-        rings = [ring + (offset, 0) for ring in polygons(letter)]
+        rings = [ring + np.array([offset, 0.0]) for ring in polygons(letter)]
         path = Path.make_compound_path(*(Path(ring, closed=True) for ring in rings))
         axes.add_patch(PathPatch(path, lw=0, color=(colours or COLOURS)[letter.base]))
     axes.set_xlim(offset - 0.5, offset + len(heights) - 0.5)
