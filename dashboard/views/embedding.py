@@ -12,7 +12,7 @@ from dashboard.charts.embedding import scatter
 from dashboard.charts.theme import look
 from dashboard.embedding_reading import Drawn, Points
 from dashboard.person import acting_user
-from dashboard.saying import plain
+from dashboard.saying import plain, say_refusal
 from dashboard.views import embedding_inputs as inputs
 from dashboard.views import embedding_parts as parts
 from dashboard.views.models_parts import bundle_of
@@ -111,6 +111,7 @@ def _choice(user: User) -> Choice | None:
     if what == "sequences":
         with st.expander("Bring your own sequences", icon=":material/upload:"):
             inputs.bring(user)
+        say_refusal(inputs.REFUSED)
         if source is None:
             raise InputError("there are no sequences to look at here: bring your own, or make a set on the page Data")
     pick = st.query_params.get("pick", "").strip()

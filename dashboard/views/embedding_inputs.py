@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard import addressed, uploads
 from dashboard import embedding_reading as reading
 from dashboard.embedding_reading import Source
-from dashboard.saying import plain
-from dnalm.errors import DnalmError, InputError
+from dashboard.saying import plain, refused
+from dnalm.errors import InputError
 from dnalm.lab.people import User
 from dnalm.model.bundle import Bundle
 
@@ -22,6 +22,7 @@ METHOD_HELP = (
     "PCA: the two directions in which the vectors differ most; distances mean something. t-SNE and UMAP: who is whose "
     "neighbour; the distance between groups, and a group's size, say nothing."
 )
+REFUSED = "embed_refused"
 LARGEST_UPLOAD = 10
 LONGEST_PASTE = 200_000
 
@@ -132,10 +133,8 @@ def bring(user: User) -> None:
     )
     if file is not None and st.session_state.get("embed_upload_done") != file.file_id:
         st.session_state["embed_upload_done"] = file.file_id
-        if _keep(user, file.getvalue(), file.name):
+        if _keep(user, file.getvalue, file.name):
             st.rerun()
-    if refused := st.session_state.pop("embed_refused", ""):
-        st.error(plain(refused), icon=":material/error:")
 
 
 def as_fasta(text: str) -> str:
@@ -153,21 +152,16 @@ def as_fasta(text: str) -> str:
 
 
 def _pasted(user: User) -> None:
-    try:
-        text = as_fasta(st.session_state.get("embed_paste", ""))
-    except InputError as error:
-        st.session_state["embed_refused"] = str(error)
-        return
-    _keep(user, text.encode(), "pasted.fa")
+    _keep(user, lambda: as_fasta(st.session_state.get("embed_paste", "")).encode(), "pasted.fa")
 
 
-def _keep(user: User, content: bytes, name: str) -> bool:
-    try:
-        kept = uploads.keep(user, content, name)
-    except DnalmError as error:
-        st.session_state["embed_refused"] = str(error)
-        return False
-    for parameter in ("pick", "colour", "split"):
-        st.query_params.pop(parameter, None)
-    st.query_params["set"] = kept.key
-    return True
+def _keep(user: User, content: Callable[[], bytes], name: str) -> bool:
+    """Keep what was brought and have the address name it; where it is refused, the page says why."""
+
+    def work() -> None:
+        key = uploads.keep(user, content(), name).key
+        for parameter in ("pick", "colour", "split"):
+            st.query_params.pop(parameter, None)
+        st.query_params["set"] = key
+
+    return not refused(work, here=REFUSED)

@@ -104,7 +104,7 @@ def neighbours_of(found: Drawn, row: int, near: Sequence[Neighbour]) -> None:
     if calls is not None:
         columns["Called"] = [calls.called[other] or "" for other in rows]
         columns["Probability"] = [float(calls.probabilities[other]) for other in rows]
-    columns["GC"] = [float(share) for share in embedding.take(np.array(rows, dtype=int)).gc()]
+    columns["GC (%)"] = [100 * float(share) for share in embedding.take(np.array(rows, dtype=int)).gc()]
     st.dataframe(
         pd.DataFrame(columns),
         key=f"embed_neighbours_{embedding.ids[row]}",
@@ -115,7 +115,8 @@ def neighbours_of(found: Drawn, row: int, near: Sequence[Neighbour]) -> None:
         column_config={
             "Similarity": st.column_config.NumberColumn(format="%.3f"),
             "Probability": st.column_config.NumberColumn(format="%.3f"),
-            "GC": st.column_config.NumberColumn(format="percent"),
+            "GC (%)": st.column_config.NumberColumn(format="%.0f"),
+            "Sequence": st.column_config.TextColumn(width="medium"),
         },
     )
     if embedding.what == "kmers":
