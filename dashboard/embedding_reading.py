@@ -164,7 +164,6 @@ def _sequences(
     if fits < len(drawn):
         kept = next((row for row, one in enumerate(drawn) if one.id == keep), None) if keep else None
         rows = sample(len(drawn), fits, np.random.default_rng(seed), kept)
-        notes.append(f"Long sequences: {fits:,} of {len(drawn):,} were drawn, which this page reads in time.")
         drawn = [drawn[row] for row in rows]
     if not _AT_A_TIME.acquire(timeout=resources.TIME_LIMIT):
         raise RunError("Other people's pictures are being made; try again in a few seconds.")

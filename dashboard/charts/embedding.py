@@ -61,7 +61,20 @@ def scatter(
     if marked:
         _ring(chart, embedding, projection, marked, look, "its neighbours", size + 5, 1.2)
     if chosen is not None:
-        _ring(chart, embedding, projection, [chosen], look, html.escape(_short(embedding.ids[chosen])), size + 11, 3)
+        name = html.escape(_short(embedding.ids[chosen]))
+        _ring(chart, embedding, projection, [chosen], look, name, size + 11, 3)
+        x, y = projection.points[chosen]
+        # Beside the point, with a background: its neighbours' names may lie under it.
+        chart.add_annotation(
+            x=x,
+            y=y,
+            text=f"<b>{name}</b>",
+            ax=34,
+            ay=-38,
+            arrowcolor=look.text,
+            bgcolor=look.box,
+            font={"size": 15, "color": look.text},
+        )
     first, second = projection.axes()
     chart.update_layout(
         template=template(look),
@@ -194,16 +207,13 @@ def _ring(
     width: float,
 ) -> None:
     x, y = projection.points[rows].T
-    short = embedding.what == "kmers"
     chart.add_scatter(
         x=x,
         y=y,
-        mode="markers+text" if short or len(rows) == 1 else "markers",
-        text=[f"<b>{html.escape(_short(embedding.ids[row]))}</b>" for row in rows]
-        if width > 2
-        else [html.escape(_short(embedding.ids[row])) for row in rows],
-        textposition="top center" if len(rows) == 1 else [_SIDES[place % len(_SIDES)] for place in range(len(rows))],
-        textfont={"color": look.text, "size": 15 if len(rows) == 1 else 12},
+        mode="markers+text" if embedding.what == "kmers" and len(rows) > 1 else "markers",
+        text=[html.escape(_short(embedding.ids[row])) for row in rows],
+        textposition=[_SIDES[place % len(_SIDES)] for place in range(len(rows))],
+        textfont={"color": look.text, "size": 12},
         marker={"size": size, "symbol": "circle-open", "color": look.text, "line": {"width": width}},
         name=name,
         hoverinfo="skip",

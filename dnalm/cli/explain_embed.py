@@ -84,6 +84,7 @@ def embed(
     import numpy as np
 
     from dnalm.interpret import embedding as vectors
+    from dnalm.interpret.kmer_neighbours import kmer_neighbours
     from dnalm.interpret.projection import check_method, project
 
     kind = format_of(output, format, FORMATS, "tsv")
@@ -100,11 +101,18 @@ def embed(
     if colour is not None and kind not in ("png", "svg"):
         raise InputError(f"--colour is of a picture, and {kind} is none: name OUT.png or OUT.svg with -o")
     projection = project(embedding.vectors, method.value, generator)
+    census = kmer_neighbours(embedding) if wanted is What.KMERS and len(embedding) == total else None
     near = [] if chosen is None else vectors.neighbours(embedding, chosen)
-    report = _report(embedding, projection, near, total, seed) | {"output": None if output == STANDARD else output}
+    report = _report(embedding, projection, near, total, seed)
+    report |= {"nearest_neighbours": vars(census)} if census else {}
+    report |= {"output": None if output == STANDARD else output}
     _write(output, kind, embedding, projection, calls, chosen, near, colour, report if as_json else None)
     if not as_json:
         _say(embedding, projection, chosen, near, total)
+        if census:
+            say(f"nearest neighbours that differ in the first base alone: {census.first}; in the last: {census.last}")
+            median = f"median rank {census.median_rank:g} of {total - 1:,}"
+            say(f"nearest neighbours that are the reverse complement: {census.reverse_complement}; {median}")
 
 
 def _points(

@@ -422,6 +422,7 @@ def test_the_command_writes_kmers(lm, tmp_path):
     report = json.loads(run(lm.bundle.folder, "--neighbours-of", "GAT", "--json").stdout)
     assert (report["what"], report["points"], report["drawn_from"], len(report["neighbours"])) == ("kmers", 64, 64, 10)
     assert sum(report["variance"]) <= 1
+    assert report["nearest_neighbours"]["first"]["of"] == 64
     assert report["rows"][0]["id"] == "AAA"
     assert report["rows"][0]["rank"] == int(rows[1][-1])
 
