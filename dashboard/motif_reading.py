@@ -29,6 +29,10 @@ SIZES = (50, 100, 150, 300, 600)
 USUAL_SIZE = 150
 METHODS = {"input-x-gradient": "Input × gradient", "integrated-gradients": "Integrated gradients"}
 BASELINE = "uniform"
+LIKELY = (
+    "These are windows of the E. coli genome: around the known starts that ship, and around the sites before genes that "
+    "ecoli-sigma70-81 itself scores highest. The latter say what that model looks for, not where transcription starts."
+)
 # Sequences of a picture are read one by one; longer ones belong to the command line.
 LONGEST = 5_000
 _AT_A_TIME = threading.BoundedSemaphore(2)
@@ -77,7 +81,7 @@ def sources(user: User, bundle: Bundle) -> dict[str, Source]:
     if calls_gene_starts(bundle):
         title = "E. coli: annotated gene starts (ships)"
     else:
-        title = "E. coli: known starts, and likely ones before genes (ships)"
+        title = "E. coli: known and likely starts (ships)"
     return {STARTS: Source(STARTS, title, shipped.path, shipped.stamp), **found}
 
 
@@ -119,7 +123,7 @@ def _given(folder: str, stamp: tuple[int, ...], asked: Asked, _bundle: Bundle) -
     if not usable:
         wanted = f"exactly {fixed:,}" if fixed else f"{least:,} to {LONGEST:,}"
         raise InputError(f"{asked.source.title}: {_bundle.name} reads sequences of {wanted} bases; none is here")
-    notes = []
+    notes = [LIKELY] if asked.source.key == STARTS and not calls_gene_starts(_bundle) else []
     if len(usable) < len(of_class):
         out = len(of_class) - len(usable)
         wanted = f"have not the {fixed:,} bases" if fixed else f"are shorter than {least:,} or longer than {LONGEST:,}"

@@ -93,10 +93,13 @@ def spacing_chart(spacing: Spacing, look: Look) -> go.Figure:
             hovertemplate="%{x} bases between them: %{y} sequences<extra></extra>",
         )
     even = len(spacing.pairs) / max(1, len(spacing.spacers))
-    chart.add_hline(y=even, line={"color": look.quiet, "dash": "dot", "width": 1.5})
-    chart.add_annotation(
-        **{"x": 1, "xref": "paper", "y": even, "text": "were all distances equally likely", "showarrow": False},
-        **{"xanchor": "right", "yanchor": "bottom", "font": {"size": 12, "color": look.quiet}},
+    chart.add_scatter(
+        x=[min(spacing.spacers) - 0.5, max(spacing.spacers) + 0.5],
+        y=[even, even],
+        mode="lines",
+        line={"color": look.text, "dash": "dot", "width": 1.5},
+        name="were all distances equally likely",
+        hoverinfo="skip",
     )
     chart.update_layout(template=template(look), height=320, margin={"l": 60, "r": 16, "t": 40, "b": 56}, bargap=0.12)
     words = f"bases between the {spacing.upstream} and the {spacing.downstream} hexamer"

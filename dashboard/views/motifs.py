@@ -181,7 +181,7 @@ def _take(parameter: str, value: str) -> None:
 
 def command(bundle: Bundle, asked: Asked) -> str:
     """The command that finds these motifs at the shell."""
-    file = asked.source.key if asked.source.is_set else "SEQUENCES.fa"
+    file = asked.source.key if asked.source.is_set else parts.file_name(bundle.folder.name, "sequences.fa")
     words = ["dnalm", "explain", "motifs", bundle.folder.name, file]
     words += ["--split", asked.split] if asked.source.is_set else []
     words += ["--label", asked.label] if asked.label != bundle.config.positive else []

@@ -140,11 +140,22 @@ def _tables(report: MotifReport) -> None:
         st.dataframe(pd.DataFrame(files.match_rows(report)), hide_index=True)
 
 
+def file_name(model: str, ending: str) -> str:
+    """What a downloaded file is called."""
+    return f"{model}.motifs.{ending}"
+
+
+def fasta(names: list[str], letters: list[str]) -> str:
+    """The sequences that were read, for the command that stands on the page."""
+    return "".join(f">{name}\n{bases}\n" for name, bases in zip(names, letters, strict=True))
+
+
 def downloads(report: MotifReport, given: Given) -> None:
     """Buttons for the motifs, their tables and the picture; each is made when it is asked for."""
     names, letters = [one.id for one in given.sequences], [decode(one.codes) for one in given.sequences]
     tsv = "text/tab-separated-values"
     offered: dict[str, tuple[str, str, Callable[[], bytes | str]]] = {
+        "sequences.fa": ("Sequences (FASTA)", "text/plain", lambda: fasta(names, letters)),
         "meme": ("MEME", "text/plain", lambda: files.meme_text(report.motifs.motifs)),
         "jaspar": ("JASPAR", "text/plain", lambda: files.jaspar_text(report.motifs.motifs)),
         "tsv": ("Motifs (TSV)", tsv, lambda: files.tsv_text(files.SUMMARY, files.summary_rows(report))),
@@ -167,7 +178,7 @@ def downloads(report: MotifReport, given: Given) -> None:
             st.download_button(
                 label,
                 make,
-                file_name=f"{report.model}.motifs.{ending}",
+                file_name=file_name(report.model, ending),
                 mime=mime,
                 key=f"motifs_download_{ending}",
                 on_click="ignore",

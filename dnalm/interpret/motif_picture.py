@@ -74,7 +74,8 @@ def _row(axes: NDArray, motif: Motif, report: MotifReport) -> None:
 def _positions(axes: Axes, motif: Motif) -> None:
     values, counts = np.unique(motif.positions, return_counts=True)
     axes.bar(values, counts, color=BAR, width=0.9)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("places")
     axes.set_xlabel("first base, from the start site (+1)" if motif.anchor is not None else "first base")
 
