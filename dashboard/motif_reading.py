@@ -30,7 +30,7 @@ USUAL_SIZE = 150
 METHODS = {"input-x-gradient": "Input × gradient", "integrated-gradients": "Integrated gradients"}
 BASELINE = "uniform"
 LIKELY = (
-    "These are windows of the E. coli genome: around the known starts that ship, and around the sites before genes that "
+    "These are windows of the E. coli genome: around the known starts that ship, and around sites before genes that "
     "ecoli-sigma70-81 itself scores highest. The latter say what that model looks for, not where transcription starts."
 )
 # Sequences of a picture are read one by one; longer ones belong to the command line.
