@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -25,8 +25,10 @@ from dnalm.settings import settings
 
 STARTS = embedding_reading.STARTS
 SPLITS = embedding_reading.SPLITS
-SIZES = (50, 100, 150, 300, 600)
+SIZES = (25, 50, 100, 150, 300, 600)
 USUAL_SIZE = 150
+# What is shown before anything is chosen should not be long in coming; seconds of reading.
+SOON = 6.0
 METHODS = {"input-x-gradient": "Input × gradient", "integrated-gradients": "Integrated gradients"}
 BASELINE = "uniform"
 LIKELY = (
@@ -168,6 +170,12 @@ def _likely() -> list[Site]:
     """Starts that the shipped sigma-70 model finds before genes: see scripts/demo_starts.py."""
     table = settings().shipped_data / "demo" / "predicted_starts.tsv"
     return read_sites(table) if table.is_file() else []
+
+
+def usual_size(bundle: Bundle, asked: Asked) -> Asked:
+    """The same with as many sequences, up to the usual number, as are read soon on this machine; the fewest if none."""
+    fitting = [replace(asked, most=size) for size in sorted(SIZES, reverse=True) if size <= USUAL_SIZE]
+    return next((one for one in fitting if seconds(bundle, given(bundle, one), one.method) <= SOON), fitting[-1])
 
 
 def seconds(bundle: Bundle, sequences: Given, method: str) -> float:

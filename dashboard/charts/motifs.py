@@ -63,7 +63,7 @@ def motif_chart(motif: Motif, look: Look) -> go.Figure:
     ticks = {"dtick": 1, "range": [0.4, len(motif) + 0.6], "title": "base of the motif", "showgrid": False}
     chart.update_xaxes(**ticks, row=1, col=1)
     chart.update_xaxes(**ticks, row=1, col=2)
-    site = "first base, from the start site (+1)" if motif.anchor is not None else "first base, from the left end"
+    site = "first base, from the start (+1)" if motif.anchor is not None else "first base, from the left end"
     room = max(3, 0.05 * float(np.ptp(values)))
     chart.update_xaxes(title=site, range=[values.min() - room, values.max() + room], tickformat="d", row=1, col=3)
     chart.update_yaxes(title="bits", range=[0, 2.05], row=1, col=1)

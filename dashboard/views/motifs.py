@@ -23,6 +23,7 @@ from dnalm.lab.people import User
 from dnalm.model.bundle import Bundle
 
 USUAL = "ecoli-sigma70-81"
+AUTO = "auto"
 METHOD_HELP = (
     "What a base adds to the call. Input × gradient asks how steeply the call changes with the base, and is quick; "
     "integrated gradients sums that on the way from four equally likely bases, and takes ten times as long."
@@ -99,15 +100,16 @@ def _asked(user: User) -> tuple[Bundle, Asked] | None:
                 **bound("split", split, default="test"),
             )
         label = _label(bundle)
-        sizes = [str(size) for size in reading.SIZES]
-        most = chosen("most", sizes, str(reading.USUAL_SIZE))
+        sizes = [AUTO, *(str(size) for size in reading.SIZES)]
+        most = chosen("most", sizes, AUTO)
         st.selectbox(
             "At most",
             sizes,
-            format_func=lambda size: f"{size} sequences",
+            format_func=lambda size: "as come soon" if size == AUTO else f"{size} sequences",
             width=160,
-            help="Of more sequences of the class, so many are drawn at random, always the same ones.",
-            **bound("most", most, default=str(reading.USUAL_SIZE)),
+            help="Of more sequences of the class, so many are drawn at random, always the same ones. "
+            f"As come soon: up to {reading.USUAL_SIZE}, fewer on a slow machine or of long sequences.",
+            **bound("most", most, default=AUTO),
         )
         methods = list(reading.METHODS)
         method = chosen("method", methods, methods[0])
@@ -122,7 +124,8 @@ def _asked(user: User) -> tuple[Bundle, Asked] | None:
     if not key:
         _nothing_fit(bundle)
         return None
-    return bundle, Asked(known[key], split, label, int(most), method)
+    asked = Asked(known[key], split, label, reading.USUAL_SIZE if most == AUTO else int(most), method)
+    return bundle, reading.usual_size(bundle, asked) if most == AUTO else asked
 
 
 def _label(bundle: Bundle) -> str:

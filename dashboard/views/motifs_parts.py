@@ -76,7 +76,7 @@ def _motif(motif: Motif, report: MotifReport) -> None:
     sequences = len({site.sequence for site in motif.sites})
     values = pd.Series(motif.positions)
     middle = int(values.mode().iloc[0])
-    place = f"{middle:+d}, counted from the start site" if motif.anchor is not None else f"{middle}"
+    place = f"{middle:+d}, counted from the start, +1" if motif.anchor is not None else f"{middle}"
     others = [one for one in report.matches if one.motif == motif.name][:3]
     known = "; ".join(f"{one.known} {one.consensus} (q {one.q_value:.2g})" for one in others)
     st.markdown(

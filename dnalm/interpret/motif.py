@@ -17,6 +17,8 @@ Floats = NDArray[np.floating]
 PSEUDOCOUNT = 0.25
 _TRIM = 0.2
 _NARROWEST = 6
+_LEAST_BITS = 0.15
+_GAP = 3
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,8 @@ class Motif:
 
     @cached_property
     def information(self) -> Floats:
-        """Bits at each position, against four equally likely bases, less what few sequences feign.
-
-        The correction is Schneider et al.'s (1986) for small samples.
-        """
-        shares = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
-        logs = np.log2(shares, where=shares > 0, out=np.zeros_like(shares))
-        feigned = 3 / (2 * np.log(2) * np.maximum(self.counts.sum(axis=1), 1))
-        return np.maximum(0, 2 + (shares * logs).sum(axis=1) - feigned)
+        """Bits at each position, see `information`."""
+        return information(self.counts)
 
     @property
     def logo(self) -> Floats:
@@ -145,7 +141,7 @@ def build_motif(
         known = np.flatnonzero(bases < UNKNOWN)
         counts[known, bases[known]] += 1
         weights[known, bases[known]] += values[row, known]
-    first, last = _span(weights)
+    first, last = _span(weights, counts)
     sites = []
     for one, adds in zip(placements, values[:, first:last].sum(axis=1), strict=True):
         start = int(one.offsets[first:last].min())
@@ -153,12 +149,36 @@ def build_motif(
     return Motif("", counts[first:last], weights[first:last] / len(placements), tuple(sites), anchor)
 
 
-def _span(weights: Floats) -> tuple[int, int]:
-    """First column and one past the last of those that add a fifth of what the best does, six columns at least."""
-    adds = weights.sum(axis=1)
-    strong = np.flatnonzero(adds >= _TRIM * adds.max())
-    first, last = int(strong[0]), int(strong[-1]) + 1
+def _span(weights: Floats, counts: Floats) -> tuple[int, int]:
+    """First column and one past the last of a motif, six columns at least.
+
+    From the column that adds most, those that add a fifth of it and have a base of their own are taken in, as far as no
+    more than three columns in a row are neither.
+    """
+    adds, bits = weights.sum(axis=1), information(counts)
+    strong = np.flatnonzero((adds >= _TRIM * adds.max()) & (bits >= _LEAST_BITS))
+    best = int(adds.argmax())
+    first = last = best
+    for column in strong[strong > best]:
+        last = int(column) if column - last <= _GAP + 1 else last
+    for column in strong[strong < best][::-1]:
+        first = int(column) if first - column <= _GAP + 1 else first
+    last += 1
     while last - first < min(_NARROWEST, len(adds)):
         left, right = (adds[first - 1] if first else -np.inf), (adds[last] if last < len(adds) else -np.inf)
         first, last = (first - 1, last) if left >= right else (first, last + 1)
     return first, last
+
+
+def information(counts: Floats) -> Floats:
+    """Bits at each position, against four equally likely bases, less what few sequences feign.
+
+    The correction is Schneider et al.'s (1986) for small samples.
+
+    Args:
+        counts: of the bases at each position, shape `(width, 4)`.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    logs = np.log2(shares, where=shares > 0, out=np.zeros_like(shares))
+    feigned = 3 / (2 * np.log(2) * np.maximum(counts.sum(axis=1), 1))
+    return np.maximum(0, 2 + (shares * logs).sum(axis=1) - feigned)

@@ -77,7 +77,7 @@ def _positions(axes: Axes, motif: Motif) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("places")
-    axes.set_xlabel("first base, from the start site (+1)" if motif.anchor is not None else "first base")
+    axes.set_xlabel("first base, from the start (+1)" if motif.anchor is not None else "first base")
 
 
 def picture_bytes(figure: Figure, kind: str) -> bytes:
