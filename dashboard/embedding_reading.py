@@ -33,8 +33,8 @@ SIZES = (250, 500, 1000, 2000, 5000)
 USUAL_SIZE = 1000
 # On one core of a small server t-SNE of 1,500 points takes about six seconds, UMAP of 2,000 about four.
 MOST_DRAWN = {"pca": 5000, "tsne": 1500, "umap": 2000}
-# Of all sequences of a picture together: about two seconds of reading, and of calling them about five.
-MOST_BASES = 300_000
+# Of all sequences of a picture together: about a second of reading, and of calling them two to six.
+MOST_BASES = 200_000
 LONGEST = 20_000
 SHORTEST_WINDOW = 81
 _AT_A_TIME = threading.BoundedSemaphore(2)
@@ -168,11 +168,12 @@ def _sequences(
     if not _AT_A_TIME.acquire(timeout=resources.TIME_LIMIT):
         raise RunError("Other people's pictures are being made; try again in a few seconds.")
     try:
-        embedding = sequence_vectors(model, drawn, member=member, progress=_deadline("Reading the sequences"))
+        end = time.monotonic() + resources.TIME_LIMIT
+        embedding = sequence_vectors(model, drawn, member=member, progress=_deadline("Reading the sequences", end))
         calls = None
         if model.config.kind == "classifier":
             try:
-                calls = calls_of(model, embedding, progress=_deadline("Calling them"))
+                calls = calls_of(model, embedding, progress=_deadline("Calling the sequences", end))
             except RunError as error:
                 notes.append(f"{error} So there are no probabilities here: choose fewer points.")
     finally:
@@ -181,9 +182,7 @@ def _sequences(
     return Points(key, embedding, calls, len(usable), tuple(notes))
 
 
-def _deadline(what: str) -> Progress:
-    end = time.monotonic() + resources.TIME_LIMIT
-
+def _deadline(what: str, end: float) -> Progress:
     def stop_late(done: int, total: int) -> None:
         if time.monotonic() > end and done < total:
             limit = f"{resources.TIME_LIMIT:.0f} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 
 import streamlit as st
@@ -71,7 +72,6 @@ def page() -> None:
     except (DnalmError, OSError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.session_state["embed_umap_ready"] = st.session_state.get("embed_umap_ready") or choice.method == "umap"
     _show(choice, points, found)
 
 
@@ -137,7 +137,7 @@ def _find(points: Points, pick: str) -> int | None:
 
 
 def _waiting(choice: Choice) -> str:
-    if choice.method == "umap" and not st.session_state.get("embed_umap_ready"):
+    if choice.method == "umap" and "umap" not in sys.modules:
         return "UMAP is being made ready, which takes some 10 to 20 seconds the first time after the server started"
     return f"Making the picture by {TITLES[choice.method]}, some seconds"
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnalm.interpret.embedding import Embedding, Progress
+from dnalm.model.predict import rows_by_length
 
 if TYPE_CHECKING:
     from dnalm.model.predict import Classifier
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 RIGHT, MISSED, FALSE, WRONG = "right", "missed", "false call", "wrong class"
 UNKNOWN, UNREAD = "class not known to the model", "not read by the classifier"
 OUTCOMES = (RIGHT, MISSED, FALSE, WRONG, UNKNOWN, UNREAD)
-_BATCH = 256
+# Bases between two words of progress: the model's own batches are as large.
+_BATCH_BASES = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +60,15 @@ def calls_of(model: Classifier, embedding: Embedding, *, progress: Progress | No
     rows = np.flatnonzero(lengths == fixed if fixed is not None else lengths >= least)
     called: list[str | None] = [None] * len(embedding)
     probabilities = np.full(len(embedding), np.nan)
-    for first in range(0, len(rows), _BATCH):
-        some = rows[first : first + _BATCH]
+    done = 0
+    # Those of nearly one length together: a batch is as long as its longest.
+    for batch in rows_by_length(lengths[rows], _BATCH_BASES):
+        some = rows[batch]
         for row, one in zip(some, model.predict([embedding.codes[row] for row in some]), strict=True):
             called[row], probabilities[row] = one.label, one.probability
+        done += len(some)
         if progress is not None:
-            progress(first + len(some), len(rows))
+            progress(done, len(rows))
     known = set(model.config.labels)
     outcomes = tuple(
         _outcome(call, label, known, positive) for call, label in zip(called, embedding.labels, strict=True)

@@ -173,7 +173,7 @@ def test_what_takes_too_long_is_stopped_and_said(homely, monkeypatch):
     def late(what):
         raise RunError(f"{what} was stopped after 10 s, when 1 of 2 were done.")
 
-    monkeypatch.setattr(reading, "_deadline", lambda what: lambda done, total: late(what))
+    monkeypatch.setattr(reading, "_deadline", lambda what, end: lambda done, total: late(what))
     page = opened(model="lm", what="sequences", set="toy-set")
     assert "Reading the sequences was stopped after 10 s" in page.error[0].value
 
