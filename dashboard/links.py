@@ -15,6 +15,8 @@ FILES = {
     "jobs": "views/jobs.py",
     "models": "views/models.py",
     "benchmarks": "views/benchmarks.py",
+    "saliency": "views/saliency.py",
+    "mutation": "views/mutation.py",
     "motifs": "views/motifs.py",
     "embedding": "views/embedding.py",
     "long-sequences": "views/long_sequences.py",

@@ -22,6 +22,8 @@ FINE_TUNE = st.Page("views/fine_tune.py", title="Fine-tune", icon=":material/tun
 JOBS = st.Page("views/jobs.py", title="Jobs", icon=":material/list_alt:", url_path="jobs")
 MODELS = st.Page("views/models.py", title="Models", icon=":material/category:", url_path="models")
 BENCHMARKS = st.Page("views/benchmarks.py", title="Benchmarks", icon=":material/leaderboard:", url_path="benchmarks")
+SALIENCY = st.Page("views/saliency.py", title="Saliency", icon=":material/equalizer:", url_path="saliency")
+MUTATION = st.Page("views/mutation.py", title="Mutation sensitivity", icon=":material/edit:", url_path="mutation")
 MOTIFS = st.Page("views/motifs.py", title="Motifs", icon=":material/abc:", url_path="motifs")
 EMBEDDING = st.Page("views/embedding.py", title="Embedding", icon=":material/scatter_plot:", url_path="embedding")
 LONG_SEQUENCES = st.Page(
@@ -40,7 +42,7 @@ page = st.navigation(
         "": [HOME, DATA],
         "Train": [PRE_TRAIN, FINE_TUNE, JOBS, MODELS],
         "Compare": [BENCHMARKS],
-        "Explain": [MOTIFS, EMBEDDING],
+        "Explain": [SALIENCY, MUTATION, MOTIFS, EMBEDDING],
         "Scan": [LONG_SEQUENCES],
     },
     position="top",

@@ -79,6 +79,16 @@ def model(bundle: Bundle) -> Classifier:
     return _model(str(bundle.folder), _stamp(bundle.folder))
 
 
+def stamp(bundle: Bundle) -> tuple[int, ...]:
+    """Changes when the bundle's files do: a part of the key of what was computed with it."""
+    return _stamp(bundle.folder)
+
+
+def loaded(folder: str, stamp: tuple[int, ...]) -> Classifier:
+    """The loaded model of a folder, for caches whose key is its name and `stamp`."""
+    return _model(folder, stamp)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _model(folder: str, stamp: tuple[int, ...]) -> Classifier:
     return cast("Classifier", dnalm.load(folder))

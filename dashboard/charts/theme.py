@@ -23,6 +23,7 @@ class Look:
     gene: str
     peak: str
     box: str
+    paper: str
     bases: dict[str, str]
 
 
@@ -40,6 +41,7 @@ LIGHT = Look(
     gene=GENE,
     peak="#1F2933",
     box="#DDEBF5",
+    paper="#F7F7F5",
     bases=_DARK_LETTERS,
 )
 # The same hues, lighter, so that thin lines keep a contrast of 3:1 and more on the dark page.
@@ -53,6 +55,7 @@ DARK = Look(
     gene=GENE,
     peak="#E8ECEF",
     box="#2A4356",
+    paper="#1B2026",
     bases=_LIGHT_LETTERS,
 )
 

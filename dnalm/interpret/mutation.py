@@ -33,6 +33,7 @@ class Saturation:
         reference: the sequence's own log-odds.
         model: the classifier's name.
         label: the class.
+        span: the stretch whose bases were changed, 0-based and half-open.
     """
 
     codes: Codes
@@ -40,6 +41,7 @@ class Saturation:
     reference: float
     model: str
     label: str
+    span: tuple[int, int]
 
     @property
     def probability(self) -> Floats:
@@ -169,15 +171,22 @@ class Mutations:
         """Log-odds of variants of any length, shape `(n,)`: each is read from its beginning to its end."""
         return self._log_odds(self.classifier.logits(list(variants)))
 
-    def saturation(self, progress: Progress | None = None) -> Saturation:
-        """Change every base to every other. An unknown base becomes each of the four."""
-        positions, bases = (found.ravel() for found in np.indices((len(self.codes), 4)))
+    def saturation(self, progress: Progress | None = None, *, span: tuple[int, int] | None = None) -> Saturation:
+        """Change every base to every other. An unknown base becomes each of the four.
+
+        Args:
+            progress: called with variants done and all.
+            span: change the bases of a stretch alone, 0-based and half-open; else all.
+        """
+        start, end = span or (0, len(self.codes))
+        positions, bases = (found.ravel() for found in np.indices((end - start, 4)))
+        positions += start
         others = np.flatnonzero(self.codes[positions] != bases)
         variants = np.repeat(self.codes[None], len(others), 0)
         variants[np.arange(len(others)), positions[others]] = bases[others]
         found = np.full((len(self.codes), 4), self.reference)
         found[positions[others], bases[others]] = self.of(variants, progress)
-        return Saturation(self.codes, found, self.reference, self.classifier.name, self.label)
+        return Saturation(self.codes, found, self.reference, self.classifier.name, self.label, (start, end))
 
     def epistasis(self, start: int, end: int, progress: Progress | None = None) -> Epistasis:
         """Try all pairs of changes in a window, 0-based and half-open.

@@ -1,0 +1,282 @@
+"""The sequence that the pages of Explain look at: an example, one of a labelled set, a place in a genome, or pasted.
+
+The address says which; what a model of one length reads of it is cut here.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from dashboard import features, resources, sets
+from dnalm.alphabet import UNKNOWN, Codes, encode
+from dnalm.errors import InputError
+from dnalm.interpret.edits import Edit, edited, parse_edits
+from dnalm.lab.people import User
+from dnalm.model.bundle import Bundle
+from dnalm.model.predict import Classifier
+from dnalm.sequences import Record, Region
+from dnalm.settings import settings
+from dnalm.tracks import site_window
+
+SOURCES = {"example": "A known promoter", "set": "From a labelled set", "genome": "From a genome", "paste": "Pasted"}
+LONGEST = 5000
+"""Bases of a sequence that a page looks at whole; of longer ones a region is asked for."""
+MOST_TRIED = 1500
+"""Windows of a longer sequence that are tried to find the one a model likes best."""
+AROUND = 400  # bases around a site, for models that read any length
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A sequence as a model reads it, before a person's changes.
+
+    Attributes:
+        codes: base codes, shape `(length,)`.
+        anchor: offset of the site that positions count from; none: they count from the first base.
+        title: what it is, for people.
+        region: where it lies, where that is known; read along its strand.
+        label: its class in its labelled set.
+        note: what was done to it, or what to mind.
+    """
+
+    codes: Codes
+    anchor: int | None
+    title: str
+    region: Region | None = None
+    label: str | None = None
+    note: str = ""
+
+    def positions(self) -> np.ndarray:
+        """The field's numbers of all bases as places on an axis: 0 is +1, -1 is -1; or from 1 where none counts."""
+        return np.arange(len(self.codes)) - (self.anchor if self.anchor is not None else -1)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A known site of the shipped genome; `position` is 0-based and forward."""
+
+    name: str
+    record: str
+    position: int
+    strand: str
+    kind: str
+    edits: str
+    note: str
+
+
+@cache
+def examples() -> dict[str, Example]:
+    """Known sites by name."""
+    with (settings().shipped_data / "demo" / "promoters.tsv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            Example(
+                row["name"], row["record"], int(row["site"]) - 1, row["strand"], row["kind"], row["edits"], row["note"]
+            )
+            for row in csv.DictReader(file, delimiter="\t")
+        ]
+    return {row.name: row for row in rows}
+
+
+def usual_example(bundle: Bundle) -> str:
+    """The example that a model is shown with: a gene start where it calls those, else a promoter."""
+    kind = "gene" if bundle.config.anchor is not None and not features.calls_transcription_starts(bundle) else "tss"
+    return next((one.name for one in examples().values() if one.kind == kind), next(iter(examples())))
+
+
+def read_subject(query: Mapping[str, str], user: User, bundle: Bundle, model: Classifier) -> Subject:
+    """The sequence that an address asks for, as a model reads it.
+
+    Raises:
+        InputError: there is no such sequence, or the model does not read it.
+    """
+    source = query.get("source", "example")
+    if source == "set":
+        found = _of_set(query, user)
+    elif source == "genome":
+        found = _of_genome(query, bundle)
+    elif source == "paste":
+        found = _pasted(query.get("seq", ""))
+    else:
+        found = _example(query.get("example") or usual_example(bundle), bundle)
+    if len(found.codes) > LONGEST:
+        raise InputError(
+            f"{found.title} has {len(found.codes):,} bases; a page looks at {LONGEST:,} at most: choose a region of it"
+        )
+    return _fitted(found, model, query.get("from", ""))
+
+
+def site_of(bundle: Bundle) -> int | None:
+    """Offset of the site that a model's windows are cut around."""
+    return bundle.config.anchor
+
+
+def read_edits(text: str, subject: Subject, model: Classifier) -> tuple[list[Edit], list[Codes]]:
+    """A person's changes one after the other, each of the sequence that the ones before it made.
+
+    Returns:
+        The changes, and the sequences: as it was, after the first, ..., after the last.
+
+    Raises:
+        InputError: one cannot be read, or what it replaces is not there.
+    """
+    changes, sequences = parse_edits(text, subject.anchor), [subject.codes]
+    for change in changes:
+        length = model.module.fixed_length
+        sequences.append(edited(sequences[-1], [change], length=length, anchor=subject.anchor))
+    return changes, sequences
+
+
+def _example(name: str, bundle: Bundle) -> Subject:
+    one = examples().get(name)
+    if one is None:
+        raise InputError(f"there is no example {name!r}; wanted: {', '.join(examples())}")
+    record = _shipped_record(one.record)
+    found = _around(record, one.position, one.strand, bundle)
+    if one.edits:
+        changed = edited(found.codes, parse_edits(one.edits, found.anchor), length=None, anchor=None)
+        found = replace(found, codes=changed)
+    note = ""
+    if bundle.config.trained and not _of_bacteria(bundle):
+        note = (
+            f"{bundle.name} was not trained on bacteria: what it says of E. coli means little. "
+            "Choose a sequence of a labelled set, or paste one."
+        )
+    return replace(found, title=f"{one.name}, {one.note}", note=note)
+
+
+def _of_bacteria(bundle: Bundle) -> bool:
+    words = f"{bundle.name} {bundle.config.description} {bundle.config.trained.get('dataset', '')}".lower()
+    return not any(word in words for word in ("human", "mouse", "mrna", "eukaryote"))
+
+
+def _shipped_record(name: str) -> Record:
+    for sequence in resources.sequences():
+        if sequence.path.parent == settings().shipped_data / "genomes":
+            records = resources.records(sequence.path)
+            if name in records:
+                return records[name]
+    raise InputError(f"the genome with the record {name} is not here")
+
+
+def _around(record: Record, position: int, strand: str, bundle: Bundle) -> Subject:
+    """What a model reads around a site; of any length, some hundred bases to both sides."""
+    window, anchor = bundle.config.window, bundle.config.anchor
+    if window is None or anchor is None:
+        window, anchor = AROUND, AROUND // 2
+    start, end, codes = site_window(record, position, strand, window=window, anchor=anchor)
+    region = Region(record.id, start, end, strand) if start >= 0 else None
+    return Subject(codes, anchor, f"{record.id}:{position + 1:,}({strand})", region)
+
+
+def _of_set(query: Mapping[str, str], user: User) -> Subject:
+    name = query.get("set", "")
+    opened = sets.open_set(user, name) if name else None
+    if opened is None:
+        raise InputError(f"there is no labelled set {name!r} here" if name else "choose a labelled set")
+    table, wanted = opened.dataset.table, query.get("id", "")
+    rows = table[table["id"] == wanted]
+    if rows.empty:
+        raise InputError(f"{name} has no sequence {wanted!r}" if wanted else "choose a sequence of the set")
+    row = rows.iloc[0]
+    try:
+        region = Region.parse(str(row["source"]))
+    except InputError:
+        region = None
+    codes = encode(row["sequence"])
+    if region is not None and len(region) != len(codes):
+        region = None
+    return Subject(codes, opened.dataset.anchor, f"{wanted} of {name}", region, str(row["label"]))
+
+
+def _of_genome(query: Mapping[str, str], bundle: Bundle) -> Subject:
+    known = {one.key: one for one in resources.sequences()}
+    key = query.get("genome", "")
+    if key not in known:
+        raise InputError(f"there is no genome {key!r} here" if key else "choose a genome")
+    records, text = resources.records(known[key].path), query.get("region", "").strip()
+    if not text:
+        raise InputError("say which region: RECORD:FIRST-LAST, RECORD:POSITION(-) of a site, or a gene's name")
+    site = _site(text, known[key])
+    if site is not None:
+        record, position, strand = site
+        if record not in records or not 0 <= position < len(records[record]):
+            raise InputError(f"{known[key].title} has no base {text}")
+        return _around(records[record], position, strand, bundle)
+    region = Region.parse(text)
+    if region.record not in records:
+        raise InputError(f"{known[key].title} has no record {region.record!r}; it has {', '.join(list(records)[:3])}")
+    codes = records[region.record].extract(region)
+    return Subject(codes, None, str(region), region)
+
+
+def _site(text: str, sequence: resources.Sequence) -> tuple[str, int, str] | None:
+    """A site given as `RECORD:POSITION(strand)`, 1-based, or as the name of a gene, whose start it is."""
+    record, _, rest = text.rpartition(":")
+    number, _, strand = rest.partition("(")
+    number = number.replace(",", "").strip()
+    if record and number.isdigit():
+        return record, int(number) - 1, strand.rstrip(")") if strand.rstrip(")") in ("+", "-") else "+"
+    if record:
+        return None
+    for gene in features.genes(sequence):
+        if gene.name.lower() == text.lower():
+            start = gene.start if gene.strand != "-" else gene.end - 1
+            return gene.record, start, gene.strand if gene.strand in ("+", "-") else "+"
+    raise InputError(f"{sequence.title} has no gene {text!r}; a region is written RECORD:FIRST-LAST")
+
+
+def _pasted(text: str) -> Subject:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if not any(lines):
+        raise InputError("paste a sequence: letters A, C, G, T, or one FASTA record")
+    name = lines[0][1:].split()[0] if lines[0].startswith(">") and lines[0][1:].split() else "the pasted sequence"
+    body = lines[1:] if lines[0].startswith(">") else lines
+    if any(line.startswith(">") for line in body):
+        raise InputError("paste one sequence; files of many are for `dnalm explain saliency`")
+    letters = "".join("".join(line.split()) for line in body)
+    strange = sorted(set(letters.upper()) - set("ACGTUNRYSWKMBDHV"))
+    if strange or not letters:
+        raise InputError(f"{name} has {strange[0] if strange else 'no letter'!r}; wanted: letters A, C, G, T or N")
+    return Subject(encode(letters), None, name)
+
+
+def _fitted(subject: Subject, model: Classifier, wanted: str) -> Subject:
+    """What the model reads of a sequence: all of it, or of a longer one a window, the best unless one is asked for."""
+    length, least = model.module.fixed_length, model.module.least_length
+    anchor = model.config.anchor
+    size = len(subject.codes)
+    if length is None:
+        if size < least:
+            raise InputError(f"{subject.title} has {size} bases; {model.name} reads {least} or more")
+        return subject
+    if size < length:
+        raise InputError(
+            f"{subject.title} has {size} bases; {model.name} reads exactly {length}. Give more of it, or choose a model"
+            " that reads any length"
+        )
+    if size == length:
+        return replace(subject, anchor=anchor)
+    windows = sliding_window_view(subject.codes, length)
+    if wanted.isdigit() and 1 <= int(wanted) <= len(windows):
+        start, words = int(wanted) - 1, ""
+    else:
+        step = -(-len(windows) // MOST_TRIED)
+        tried = np.ascontiguousarray(windows[::step])
+        tried = np.where((tried == UNKNOWN).mean(1, keepdims=True) > 0.5, UNKNOWN, tried).astype(np.uint8)
+        column = model.config.labels.index(model.config.positive or model.config.labels[-1])
+        start, words = int(np.argmax(model.probabilities(tried)[:, column])) * step, ", the one it scores highest"
+    note = (
+        f"{model.name} reads {length} bases: of the {size:,} given, bases {start + 1:,} to {start + length:,} are"
+        f" shown{words}."
+    )
+    region = subject.region
+    if region is not None:
+        low = region.start + start if region.strand == "+" else region.end - start - length
+        region = Region(region.record, low, low + length, region.strand)
+    return replace(subject, codes=np.ascontiguousarray(windows[start]), anchor=anchor, region=region, note=note)
