@@ -8,7 +8,7 @@ column's shares on other bases, so that it keeps its width and its information.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -90,41 +90,16 @@ def match_motifs(
         nulls = _permuted(motif.frequencies, permutations, generator)
         both = np.concatenate([motif.frequencies[None], nulls])
         for one in known:
-            best: tuple[Floats, NDArray, str] | None = None
-            for strand in ("+", "-") if both_strands else ("+",):
-                against = one.frequencies if strand == "+" else one.frequencies[::-1, ::-1]
-                scores, offsets = _best(both, against, likeness, least_overlap)
-                if best is None:
-                    best = scores, offsets, strand
-                else:
-                    turned = strand if scores[0] > best[0][0] else best[2]
-                    offset = offsets if scores[0] > best[0][0] else best[1]
-                    best = np.maximum(best[0], scores), offset, turned
-            assert best is not None
-            scores, offsets, strand = best
-            offset = int(offsets[0])
+            scores, offset, strand = _on_strands(both, one.frequencies, likeness, least_overlap, both_strands)
             overlap = min(len(motif), offset + len(one)) - max(0, offset)
             chance = (1 + int((scores[1:] >= scores[0] - 1e-9).sum())) / (1 + permutations)
-            match = Match(
-                *(
-                    motif.name,
-                    one.name,
-                    one.consensus,
-                    one.source,
-                    float(scores[0]),
-                    overlap,
-                    offset,
-                    strand,
-                    chance,
-                    1.0,
-                )
-            )
-            found.append((number, match))
+            names = (motif.name, one.name, one.consensus, one.source)
+            found.append((number, Match(*names, float(scores[0]), overlap, offset, strand, chance, 1.0)))
     if not found:
         return []
     q_values = false_discovery_control([match.p_value for _, match in found], method="bh")
     told = [
-        (number, Match(**{**vars(match), "q_value": float(q_value)}))
+        (number, replace(match, q_value=float(q_value)))
         for (number, match), q_value in zip(found, q_values, strict=True)
     ]
     told.sort(key=lambda pair: (pair[0], pair[1].q_value, pair[1].p_value, -pair[1].score))
@@ -136,6 +111,18 @@ def _permuted(frequencies: Floats, count: int, generator: np.random.Generator) -
     copies = np.broadcast_to(frequencies, (count, *frequencies.shape))
     order = generator.random(copies.shape[:2]).argsort(axis=1)
     return generator.permuted(np.take_along_axis(copies, order[:, :, None], axis=1), axis=2)
+
+
+def _on_strands(
+    motifs: Floats, known: Floats, likeness: Likeness, least_overlap: int, both_strands: bool
+) -> tuple[Floats, int, str]:
+    """Best score of each of `(n, width, 4)` motifs on either strand; offset and strand of the first one's."""
+    scores, offsets = _best(motifs, known, likeness, least_overlap)
+    if not both_strands:
+        return scores, int(offsets[0]), "+"
+    turned, places = _best(motifs, known[::-1, ::-1], likeness, least_overlap)
+    offset, strand = (int(places[0]), "-") if turned[0] > scores[0] else (int(offsets[0]), "+")
+    return np.maximum(scores, turned), offset, strand
 
 
 def _best(motifs: Floats, known: Floats, likeness: Likeness, least_overlap: int) -> tuple[Floats, NDArray[np.int64]]:

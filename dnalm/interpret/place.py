@@ -73,7 +73,7 @@ def share_at_place(
     starts = np.array([strongest_stretch(one, width, weigh) for one in scores])
     hits = ((starts <= last) & (starts + width - 1 >= first)).astype(np.float64)
 
-    def statistics(weights: Floats) -> dict[str, Floats]:
+    def statistics(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {"share": weights @ hits / weights.sum(axis=1)}
 
     return bootstrap_figures(statistics, len(hits), generator=generator, resamples=resamples, groups=groups)["share"]

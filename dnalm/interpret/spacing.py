@@ -178,7 +178,7 @@ def _figures(distances: NDArray[np.int64], generator: np.random.Generator, resam
     order = np.argsort(distances, kind="stable")
     near = np.isin(distances, list(OPTIMUM)).astype(np.float64)
 
-    def statistics(weights: Floats) -> dict[str, Floats]:
+    def statistics(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         running = np.cumsum(weights[:, order], axis=1)
         middle = (running >= running[:, -1:] / 2).argmax(axis=1)
         return {"median": distances[order][middle].astype(float), "at_optimum": weights @ near / weights.sum(axis=1)}

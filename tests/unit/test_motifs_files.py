@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,3 +203,22 @@ def test_the_command_refuses_in_a_sentence(given, words, sentence):
     result = runner.invoke(app, ["explain", "motifs", toy_house.MODEL, given, *FAST, *words])
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+def test_the_measure_of_the_minus_10_element_by_hand(monkeypatch):
+    monkeypatch.setattr(
+        sys, "path", [str(Path(__file__).parents[2]), *sys.path]
+    )  # benchmarks/ is no part of the package
+    from benchmarks import minus_ten
+
+    at, away = np.zeros(81), np.zeros(81)
+    at[48:54], away[:6] = 1, 1
+    found = minus_ten.shares([at, at, away], [away] * 3, 60, np.arange(3), 0)
+    assert found["promoters"]["value"] == pytest.approx(2 / 3)
+    assert found["shuffled"]["value"] == 0
+    assert found["starts"] == {"-60": 1, "-12": 2}
+    assert found["other_definitions"]["width 10"]["value"] == pytest.approx(2 / 3)
+    result = {"promoters": {"called_right": 3, "held_out": 4}, "by_chance": 0.2, "ways": {"by hand": found}}
+    text = minus_ten.table(result)
+    assert text.startswith("3 of 4 held-out promoters are called right")
+    assert "| by hand | 0.67 (" in text
