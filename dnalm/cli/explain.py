@@ -6,6 +6,7 @@ import typer
 
 from dnalm.cli import frame
 from dnalm.cli.explain_embed import embed
+from dnalm.cli.explain_faithfulness import faithfulness
 from dnalm.cli.explain_motifs import motifs
 from dnalm.cli.explain_mutate import mutate
 from dnalm.cli.explain_saliency import saliency
@@ -60,3 +61,11 @@ app.command(
         "dnalm explain motifs ecoli-promoters-150 promoters.fa --jaspar regulators.jaspar -o motifs/",
     ),
 )(motifs)
+app.command(
+    "faithfulness",
+    epilog=frame.examples(
+        "dnalm explain faithfulness ecoli-sigma70-81 ecoli-sigma70-81",
+        "dnalm explain faithfulness my-model my-promoters --split test --n 60 --keep",
+        "dnalm explain faithfulness ecoli-starts-150 starts.fa --n 20 --json",
+    ),
+)(faithfulness)
