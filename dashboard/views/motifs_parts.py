@@ -52,7 +52,8 @@ def _summary(report: MotifReport, given: Given) -> None:
     used, read = len(report.used), len(given.sequences)
     words = (
         f"**{used:,}** of {read:,} sequences are called {plain(report.label)} and were looked through. "
-        f"**{len(seqlets.found):,}** stretches stand out; by chance alone, at most {seqlets.fdr:.0%} of them would. "
+        f"**{len(seqlets.found):,}** stretches stand out; of as many, the same scores in shuffled order "
+        f"would yield at most {seqlets.fdr:.0%}. "
     )
     if motifs:
         named = ", ".join(f"**{one.consensus}**" for one in motifs[:MOST])

@@ -50,6 +50,9 @@ def motifs(
         list[Path] | None, typer.Option(help="Known motifs to match, JASPAR or MEME; repeatable.", metavar="FILE")
     ] = None,
     engine: Annotated[str, typer.Option(help="dnalm, or modisco for long sequences (extra modisco).")] = "dnalm",
+    null: Annotated[
+        str, typer.Option(help="Stretches are held against shuffled scores, or scores of shuffled sequences.")
+    ] = "scores",
     fdr: Annotated[float, typer.Option(min=0.001, max=0.999, help="Of the stretches that motifs are made of.")] = 0.2,
     smallest: Annotated[int, typer.Option(min=2, help="Places of the smallest motif.")] = 8,
     at_most: Annotated[int | None, typer.Option(min=1, help="So many sequences, drawn with the seed.")] = None,
@@ -94,6 +97,7 @@ def motifs(
             known=known,
             every=every,
             engine=engine,
+            null=null,
             fdr=fdr,
             smallest=smallest,
             progress=advance,

@@ -18,6 +18,7 @@ from dnalm.interpret.modisco import find_motifs_modisco
 from dnalm.interpret.motifs import SMALLEST, MotifSet, find_motifs
 from dnalm.interpret.place import MINUS_10_PLACE, share_at_place, share_by_chance
 from dnalm.interpret.seqlets import FDR
+from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.interpret.spacing import Spacing, measure_spacing
 from dnalm.metrics import Figure
 from dnalm.model.predict import Classifier
@@ -25,6 +26,7 @@ from dnalm.model.predict import Classifier
 Progress = Callable[[int, int], None]
 
 ENGINES = ("dnalm", "modisco")
+NULLS = ("scores", "sequences")
 BOXES = ("-35", "-10")
 SURE = 0.05
 """The q-value up to which a match is one."""
@@ -83,6 +85,7 @@ def explain_motifs(
     known: Sequence[Known] = KNOWN,
     every: bool = False,
     engine: str = "dnalm",
+    null: str = "scores",
     fdr: float = FDR,
     smallest: int = SMALLEST,
     permutations: int = PERMUTATIONS,
@@ -101,29 +104,36 @@ def explain_motifs(
         known: motifs that those found are held against.
         every: also look through sequences that the model does not call the class.
         engine: `dnalm`, or `modisco` for long sequences.
+        null: what stretches are held against: `scores`, the same with their positions shuffled; `sequences`, those of
+            the sequences with their dinucleotides shuffled, which takes twice as long and finds less: what the model
+            takes for a word in them counts as chance.
         fdr: false discovery rate of the seqlets.
         smallest: seqlets of the smallest motif.
         permutations: of each motif, for the p-values of its matches.
         progress: called with sequences attributed and all.
 
     Raises:
-        InputError: an unknown class or engine, several classes and none named, or no sequence that the model calls
-            the class.
+        InputError: an unknown class, engine or null, several classes and none named, or no sequence that the model
+            calls the class.
     """
     if engine not in ENGINES:
         raise InputError(f"{engine!r} is no engine for motifs; wanted: {', '.join(ENGINES)}")
+    if null not in NULLS or (null == "sequences" and engine != "dnalm"):
+        raise InputError(f"{null!r} is no null of the engine {engine}; wanted: {', '.join(NULLS)} (modisco: scores)")
     name = _label(classifier, label)
-    draws, null, chance, resamples = generator.spawn(4)
+    draws, shuffles, chance, resamples = generator.spawn(4)
     used = _called(classifier, sequences, name) if not every else list(range(len(sequences)))
     if not used:
         raise InputError(f"{classifier.name} calls none of the {len(sequences):,} sequences {name}: nothing to explain")
     codes = [np.asarray(sequences[row]) for row in used]
-    found = attribute(
-        classifier, codes, method=method, baseline=baseline, label=name, generator=draws, progress=progress
-    )
-    scores: list[NDArray[Any]] = [one.bases for one in found]
+    told: dict[str, Any] = {"method": method, "baseline": baseline, "label": name, "generator": draws}
+    read = [*codes, *(dinucleotide_shuffles(one, 1, shuffles)[0] for one in codes)] if null == "sequences" else codes
+    found = attribute(classifier, read, progress=progress, **told)
+    scores: list[NDArray[Any]] = [one.bases for one in found[: len(codes)]]
     anchor = classifier.config.anchor
-    options: dict[str, Any] = {"generator": null, "anchor": anchor, "fdr": fdr, "smallest": smallest}
+    options: dict[str, Any] = {"generator": shuffles, "anchor": anchor, "fdr": fdr, "smallest": smallest}
+    if null == "sequences":
+        options["null"] = [one.bases for one in found[len(codes) :]]
     motifs = (find_motifs if engine == "dnalm" else find_motifs_modisco)(codes, scores, **options)
     matches = match_motifs(
         motifs.motifs, known, generator=chance, both_strands=anchor is None, permutations=permutations
@@ -133,12 +143,11 @@ def explain_motifs(
         spacing = measure_spacing(codes, scores, generator=resamples, anchor=anchor)
         minus_10 = share_at_place(scores, anchor, generator=resamples)
         even = float(np.mean([share_by_chance(len(one), anchor) for one in codes]))
-    told = found[0]
     return MotifReport(
         classifier.name,
         name,
-        told.method,
-        told.baseline,
+        found[0].method,
+        found[0].baseline,
         len(sequences),
         tuple(used),
         motifs,

@@ -79,6 +79,15 @@ def test_every_sequence_where_that_is_asked_for(model, windows):
         explain_motifs(model, windows, generator=draws, label="enhancer")
 
 
+def test_shuffled_sequences_serve_as_a_null(model, windows):
+    draws = np.random.default_rng(0)
+    found = explain_motifs(model, windows, generator=draws, method="input-x-gradient", null="sequences")
+    assert found.motifs.seqlets.null == "scores of 40 shuffled sequences"
+    assert {one.consensus for one in found.motifs.motifs} == {"TTGACA", "TATAAT"}
+    with pytest.raises(InputError, match="no null of the engine"):
+        explain_motifs(model, windows, generator=draws, null="background")
+
+
 def test_jaspar_there_and_back(report, tmp_path):
     path = tmp_path / "found.jaspar"
     path.write_text(files.jaspar_text(report.motifs.motifs))
