@@ -23,6 +23,7 @@ from dnalm.datasets.recipes import load_or_make
 from dnalm.datasets.stretches import stretch_groups
 from dnalm.files import write_whole
 from dnalm.interpret.attribution import attribute
+from dnalm.interpret.mutation import Mutations
 from dnalm.interpret.place import MINUS_10_PLACE, WIDTH, share_at_place, share_by_chance, strongest_stretch
 from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.metrics import Figure
@@ -87,7 +88,10 @@ def measure(seed: int) -> dict[str, Any]:
         ]
         found[name] = shares(*pair, anchor, groups, seed)
     print(f"measuring {MUTATION} ...", file=sys.stderr, flush=True)
-    found[MUTATION] = shares(*([lost(model, one) for one in some] for some in (codes, shuffled)), anchor, groups, seed)
+    worth = (
+        [Mutations(model, one, label=dataset.positive).saturation().bases for one in some] for some in (codes, shuffled)
+    )
+    found[MUTATION] = shares(*worth, anchor, groups, seed)
     return {
         "what": "share of promoters called right whose strongest stretch overlaps the place of the -10 element",
         "model": MODEL,
@@ -101,18 +105,6 @@ def measure(seed: int) -> dict[str, Any]:
         "headline": next(iter(WAYS)),
         "ways": found,
     }
-
-
-def lost(model: Any, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Log-odds of the positive class lost, in the mean over the three other bases at each position."""
-    variants = np.tile(codes, (len(codes), 3, 1))
-    place = np.arange(len(codes))
-    for step in range(3):
-        variants[place, step, place] = (codes + step + 1) % 4
-    logits = model.logits(np.concatenate([codes[None], variants.reshape(-1, len(codes))]))
-    column = model.config.labels.index(model.config.positive)
-    odds = (logits[:, column] - logits[:, 1 - column]).astype(np.float64)
-    return odds[0] - odds[1:].reshape(len(codes), 3).mean(axis=1)
 
 
 def shares(
