@@ -17,13 +17,23 @@ for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"): 
 
 import torch  # noqa: E402
 
-from benchmarks import fastai_peer, inference, large_genome, machine, time_to_bits, tokenizing, training  # noqa: E402
+from benchmarks import (  # noqa: E402
+    fastai_peer,
+    inference,
+    large_genome,
+    machine,
+    mutating,
+    time_to_bits,
+    tokenizing,
+    training,
+)
 from benchmarks.table import Row, render  # noqa: E402
 from dnalm.errors import DnalmError, InputError  # noqa: E402
 
 SUBJECTS: dict[str, Callable[[], list[Row]]] = {
     "tokenizing": tokenizing.measure,
     "inference": inference.measure,
+    "mutating": mutating.measure,
     "training-small": lambda: training.measure("small"),
     "training-seed": lambda: training.measure("seed"),
 }

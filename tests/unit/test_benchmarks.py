@@ -12,7 +12,18 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is no part of the package
 
-from benchmarks import cost, fastai_peer, inference, large_genome, time_to_bits, tokenizing, training
+import dnalm
+from benchmarks import (
+    cost,
+    fastai_peer,
+    inference,
+    large_genome,
+    mutating,
+    tangermeme_peer,
+    time_to_bits,
+    tokenizing,
+    training,
+)
 from benchmarks.table import Row, number, render
 from benchmarks.timing import Timings, take_turns
 from dnalm.model.config import PRESETS, EncoderConfig
@@ -197,3 +208,31 @@ def test_the_costs_that_the_docs_state_are_what_is_printed(capsys: pytest.Captur
     monkeypatch.setattr(sys, "argv", ["cost"])
     cost.main()
     assert capsys.readouterr().out in (PACKAGE_ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+
+
+def test_the_ways_to_mutate_find_the_same() -> None:
+    model = dnalm.load("ecoli-starts-150")
+    codes = np.random.default_rng(0).integers(0, 4, 150).astype(np.uint8)
+    wanted = mutating.plainly(model, codes)
+    ways = [mutating.by_dnalm, mutating.by_captum]
+    if tangermeme_peer.saturation_mutagenesis() is not None:
+        ways.append(mutating.by_tangermeme)
+    for way in ways:
+        assert mutating.largest_difference([way(model, codes)], [wanted]) < mutating.LARGEST_DIFFERENCE, way
+    assert not model.module.training
+    assert np.ptp(wanted[np.arange(150), codes]) == 0  # where nothing is changed, the sequence's own
+
+
+def test_rows_of_mutating_without_tangermeme() -> None:
+    timings = Timings({"dnalm": [1.0, 1.0], "plain": [3.0, 5.0], "captum": [6.0, 6.0]})
+    zero, other = np.zeros((150, 4)), np.full((150, 4), 4e-6)  # log-odds: a quarter of it in probability
+    kept = {"dnalm": [zero, other], "plain": [zero, zero], "captum": [zero, zero]}
+    rows = mutating.rows_of("all", timings, kept, 2.5, 150)
+    assert [(row.compared, round(row.value, 6), row.verdict) for row in rows] == [
+        ("beside the plain way", 4.0, "met"),
+        ("beside Captum", 6.0, ""),
+        ("dnalm: largest difference in probability, in millionths", 1.0, "met"),
+        ("captum: largest difference in probability, in millionths", 0.0, ""),
+        ("dnalm", 450.0, ""),
+        ("dnalm, one sequence", 1.0, ""),
+    ]
