@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dnalm.interpret.faithfulness_result import KEY as EXPLANATIONS
+
 TITLES = {
     "mcc": "MCC",
     "accuracy": "Accuracy",
@@ -57,8 +59,8 @@ def measured_on(metrics: dict[str, Any], figure: Shown) -> str:
 
 
 def all_figures(metrics: dict[str, Any]) -> list[Shown]:
-    """Every figure in a model's metrics, in their order."""
-    return list(_walk(metrics, ()))
+    """Every figure in a model's metrics, in their order; those of its explanations are told beside the pictures."""
+    return list(_walk({name: value for name, value in metrics.items() if name != EXPLANATIONS}, ()))
 
 
 def headline(metrics: dict[str, Any], most: int = 3) -> list[Shown]:

@@ -104,7 +104,7 @@ def measure(
     ones = []
     for number, (codes, stream) in enumerate(zip(sequences, streams, strict=True)):
         again = twins if number < checked else {}
-        ones.append(_measure_one(classifier, again, np.asarray(codes), label, ways, draws, stream))
+        ones.append(_measure_one(classifier, again, np.array(codes), label, ways, draws, stream))
         if progress:
             progress(number + 1, len(sequences))
 

@@ -9,13 +9,10 @@ from typing import Any
 
 from dnalm.errors import InputError
 from dnalm.files import write_whole
-from dnalm.interpret.faithfulness_result import Faithfulness
+from dnalm.interpret.faithfulness_result import KEY, Faithfulness
 from dnalm.model.bundle import METRICS, Bundle, read_bundle, weights_hash
 from dnalm.model.shelf import changing_models
 from dnalm.settings import settings
-
-KEY = "explanations"
-"""In `metrics.json`."""
 
 
 def shipped_file() -> Path:

@@ -11,6 +11,8 @@ from dnalm.errors import InputError
 from dnalm.metrics import Figure
 
 SCHEMA = 1
+KEY = "explanations"
+"""Under which a model's own `metrics.json` has them."""
 NAMES = {
     "integrated-gradients": "integrated gradients",
     "saliency": "saliency",
