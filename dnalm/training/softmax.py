@@ -6,7 +6,7 @@ anew. The weights themselves are found here, by L-BFGS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,39 +104,28 @@ def choose_softmax(
     generator: np.random.Generator,
     progress: Progress | None = None,
 ) -> tuple[Shares, float]:
-    """The shares and the penalty with the lowest log loss on the first inner fold, from a fit on the others.
-
-    Searched on some of very many sequences; the shares are then weighed again on all of them, since of fewer sequences
-    the language model's part looks worth more than it is of all.
-    """
+    """The shares and the penalty with the lowest log loss on the first inner fold, from a fit on the others."""
     rows = np.arange(len(truth))
     if len(rows) > MOST_SEARCHED:
         rows = np.sort(generator.permutation(rows)[:MOST_SEARCHED])
+    inside, outside = rows[folds[rows] != 0], rows[folds[rows] == 0]
+    seen = {name: block.take(inside) for name, block in blocks.items()}
+    unseen = {name: block.take(outside) for name, block in blocks.items()}
     groups = dict.fromkeys(GROUPS[name] for name in blocks if GROUPS.get(name) in SHARES)
     axes = {PENALTY: PENALTIES, **{name: SHARES[name] for name in groups}}
     fits = 0
 
-    def loss_on(rows: NDArray[np.int64]) -> Callable[[Place], float]:
-        inside, outside = rows[folds[rows] != 0], rows[folds[rows] == 0]
-        seen = {name: block.take(inside) for name, block in blocks.items()}
-        unseen = {name: block.take(outside) for name, block in blocks.items()}
+    def loss(place: Place) -> float:
+        nonlocal fits
+        at = shared(seen, place)
+        found = fit_softmax(at, truth[inside], weights[inside], classes, place[PENALTY], steps=SEARCHING_STEPS)
+        logits = found.logits(shared(unseen, place)).astype(np.float64)
+        fits += 1
+        if progress:
+            progress("fits", fits, max(fits, _USUAL_PLACES) + 1)
+        return log_loss(logits, truth[outside])
 
-        def loss(place: Place) -> float:
-            nonlocal fits
-            told = (truth[inside], weights[inside], classes, place[PENALTY])
-            found = fit_softmax(shared(seen, place), *told, steps=SEARCHING_STEPS)
-            logits = found.logits(shared(unseen, place)).astype(np.float64)
-            fits += 1
-            if progress:
-                progress("fits", fits, max(fits, _USUAL_PLACES) + 1)
-            return log_loss(logits, truth[outside])
-
-        return loss
-
-    place = descend(axes, _BEGIN, loss_on(rows))
-    if len(rows) < len(truth):
-        again = {name: axis if name in groups else (place[name],) for name, axis in axes.items()}
-        place = descend(again, place, loss_on(np.arange(len(truth))))
+    place = descend(axes, _BEGIN, loss)
     penalty = place.pop(PENALTY)
     return place, penalty
 
