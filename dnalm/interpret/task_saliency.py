@@ -39,7 +39,8 @@ class SaliencyTask:
         self, classifier: Classifier, one: Placed, generator: np.random.Generator, progress: Progress | None = None
     ) -> Answer:
         """The scores, and what is to be minded."""
-        found = attribute(classifier, [one.codes], generator=generator, progress=progress, **asdict(self))[0]
+        codes = one.codes.copy()  # torch warns of arrays that cannot be written
+        found = attribute(classifier, [codes], generator=generator, progress=progress, **asdict(self))[0]
         begin = found.baseline_log_odds
         said = {
             "label": found.label,
