@@ -48,8 +48,9 @@ def keep(bundle: Bundle, found: Faithfulness) -> Path:
         raise InputError(f"the figures are of other weights than {bundle.folder} has")
     if bundle.folder.parent.resolve() == settings().shipped_models.resolve():
         path = shipped_file()
-        every = {**_shipped(), bundle.name: found.as_dict()}
-        write_whole(path, json.dumps(dict(sorted(every.items())), indent=1) + "\n")
+        every = sorted({**_shipped(), bundle.name: found.as_dict()}.items())
+        lines = [f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}" for name, entry in every]
+        write_whole(path, "{\n" + ",\n".join(lines) + "\n}\n")  # a line a model
         return path
     path = bundle.folder / METRICS
     ours = bundle.folder.parent.resolve() == settings().models.resolve()
