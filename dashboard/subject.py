@@ -9,6 +9,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -70,23 +71,28 @@ class Example:
     note: str
 
 
-@cache
 def examples() -> dict[str, Example]:
-    """Known sites by name."""
-    with (settings().shipped_data / "demo" / "promoters.tsv").open(encoding="utf-8", newline="") as file:
-        rows = [
-            Example(
-                row["name"], row["record"], int(row["site"]) - 1, row["strand"], row["kind"], row["edits"], row["note"]
-            )
-            for row in csv.DictReader(file, delimiter="\t")
-        ]
-    return {row.name: row for row in rows}
+    """Known sites by name; none where an installation ships none."""
+    path = settings().shipped_data / "demo" / "promoters.tsv"
+    return _examples(path) if path.is_file() else {}
+
+
+@cache
+def _examples(path: Path) -> dict[str, Example]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {
+        row["name"]: Example(
+            row["name"], row["record"], int(row["site"]) - 1, row["strand"], row["kind"], row["edits"], row["note"]
+        )
+        for row in rows
+    }
 
 
 def usual_example(bundle: Bundle) -> str:
     """The example that a model is shown with: a gene start where it calls those, else a promoter."""
     kind = "gene" if bundle.config.anchor is not None and not features.calls_transcription_starts(bundle) else "tss"
-    return next((one.name for one in examples().values() if one.kind == kind), next(iter(examples())))
+    return next((one.name for one in examples().values() if one.kind == kind), next(iter(examples()), ""))
 
 
 def read_subject(query: Mapping[str, str], user: User, bundle: Bundle, model: Classifier) -> Subject:
@@ -109,11 +115,6 @@ def read_subject(query: Mapping[str, str], user: User, bundle: Bundle, model: Cl
             f"{found.title} has {len(found.codes):,} bases; a page looks at {LONGEST:,} at most: choose a region of it"
         )
     return _fitted(found, model, query.get("from", ""))
-
-
-def site_of(bundle: Bundle) -> int | None:
-    """Offset of the site that a model's windows are cut around."""
-    return bundle.config.anchor
 
 
 def read_edits(text: str, subject: Subject, model: Classifier) -> tuple[list[Edit], list[Codes]]:

@@ -106,6 +106,13 @@ def build(folder: Path, *, models: bool = True) -> Path:
     demo.mkdir()
     known = "\n".join(f"{RECORD}\t{position}\t{strand}\tp{position}" for position, strand in STARTS[:-1])
     (demo / "sigma70_tss.tsv").write_text(f"record\ttss\tstrand\tname\n{known}\n")
+    examples = [
+        f"first\t{RECORD}\t{STARTS[0][0]}\t+\ttss\t\ta promoter on the forward strand",
+        f"second\t{RECORD}\t{STARTS[1][0]}\t-\ttss\t\tone on the reverse strand",
+        f"broken\t{RECORD}\t{STARTS[0][0]}\t+\ttss\t-12T>G\tthe first without a base of its -10 element",
+    ]
+    header = "name\trecord\tsite\tstrand\tkind\tedits\tnote"
+    (demo / "promoters.tsv").write_text("\n".join([header, *examples]) + "\n")
     _benchmarks(folder / "data")
     if models:
         toy_bundle(folder / "models")

@@ -59,27 +59,17 @@ class Editing:
 def editor(bundle: Bundle, editing: Editing, label: str | None) -> None:
     """The call now and before, the changes so far, and the ways to change more, take back, and pass on."""
     model = resources.model(bundle)
-    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-        calls = [model.call(row) for row in model.probabilities([editing.sequences[0], editing.sequences[-1]])]
-        wanted = label or bundle.config.positive or calls[0].label
-        before, now = (call.probabilities[wanted] for call in calls)
+    calls = [model.call(row) for row in model.probabilities([editing.sequences[0], editing.sequences[-1]])]
+    wanted = label or bundle.config.positive or calls[0].label
+    before, now = (call.probabilities[wanted] for call in calls)
+    made = f"{len(editing.edits)} change{'s' if len(editing.edits) != 1 else ''}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         st.metric(
             f"Probability of {plain(wanted)}",
             f"{now:.3f}",
-            f"{now - before:+.3f} by {len(editing.edits)} change{'s' if len(editing.edits) != 1 else ''}"
-            if editing.edits
-            else None,
-            width=240,
+            f"{now - before:+.3f} by {made}" if editing.edits else None,
+            width=200,
         )
-        st.markdown(
-            f"**{plain(bundle.name)}** calls {plain(editing.original.title)}"
-            + (" with your changes " if editing.edits else " ")
-            + f"**{plain(calls[-1].label)}**."
-            + (f" Before them: {before:.3f}." if editing.edits else "")
-        )
-    if editing.original.note:
-        st.caption(plain(editing.original.note))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             "Change bases",
             key="mutation_typed",
@@ -89,11 +79,18 @@ def editor(bundle: Bundle, editing: Editing, label: str | None) -> None:
             args=(editing.original.anchor,),
             help="From the start site: -12T>A; from the first base: 45T>A. Several with commas. -12T>- deletes.",
         )
-        st.button(
-            "Undo", icon=":material/undo:", disabled=not editing.edits, on_click=_keep, args=(len(editing.edits) - 1,)
-        )
-        st.button("As it was", icon=":material/restart_alt:", disabled=not editing.edits, on_click=_keep, args=(0,))
+        undo, back = partial(_keep, len(editing.edits) - 1), partial(_keep, 0)
+        st.button("Undo", icon=":material/undo:", disabled=not editing.edits, on_click=undo)
+        st.button("As it was", icon=":material/restart_alt:", disabled=not editing.edits, on_click=back)
         _copy_link()
+    st.markdown(
+        f"**{plain(bundle.name)}** calls {plain(editing.original.title)}"
+        + (", with your changes, " if editing.edits else " ")
+        + f"**{plain(calls[-1].label)}**."
+        + (f" Before them: {before:.3f}." if editing.edits else "")
+    )
+    if editing.original.note:
+        st.caption(plain(editing.original.note))
     if st.session_state.get(_REFUSED):
         st.error(plain(st.session_state.pop(_REFUSED)), icon=":material/error:")
     if editing.edits:
@@ -104,7 +101,7 @@ def _history(bundle: Bundle, editing: Editing, label: str) -> None:
     """The changes in order with the probability after each; a press goes back to one."""
     said = resources.model(bundle).probabilities(editing.sequences)[:, bundle.config.labels.index(label)]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption("History:")
+        st.caption("History:", width="content")
         for number, probability in enumerate(said):
             text = "as it was" if number == 0 else editing.edits[number - 1].written(editing.original.anchor)
             st.button(

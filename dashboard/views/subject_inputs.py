@@ -101,6 +101,9 @@ def pick_source(user: User, bundle: Bundle) -> None:
 
 def _pick_example(bundle: Bundle) -> None:
     usual = usual_example(bundle)
+    if not usual:
+        st.info("No known promoters ship with this installation: paste a sequence.", icon=":material/content_paste:")
+        return
     name = chosen("example", list(examples()), usual)
     st.pills(
         "Example",

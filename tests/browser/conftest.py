@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,11 +53,24 @@ def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     shipped = toy_house.build(folder / "shipped")
     shutil.copy(ROOT / "data" / "catalog.yaml", shipped / "data")
+    with _serving(folder, {"DNALM_SHIPPED": str(shipped)}) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def real_address(tmp_path_factory):
+    """The same with everything that ships."""
+    with _serving(tmp_path_factory.mktemp("real"), {}) as found:
+        yield found
+
+
+@contextmanager
+def _serving(folder: Path, variables: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     known = {name: value for name, value in os.environ.items() if not name.startswith("DNALM_")}
-    environment = {**known, "DNALM_SHIPPED": str(shipped), "DNALM_HOME": str(folder / "home")}
+    environment = {**known, **variables, "DNALM_HOME": str(folder / "home")}
     environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
