@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import features, resources, uploads
+from dashboard.turns import a_turn
 from dnalm.annotation import Site
 from dnalm.datasets import Dataset
 from dnalm.datasets.dataset import INFO
@@ -37,7 +37,6 @@ MOST_DRAWN = {"pca": 5000, "tsne": 1500, "umap": 2000}
 MOST_BASES = 200_000
 LONGEST = 20_000
 SHORTEST_WINDOW = 81
-_AT_A_TIME = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -165,9 +164,7 @@ def _sequences(
         kept = next((row for row, one in enumerate(drawn) if one.id == keep), None) if keep else None
         rows = sample(len(drawn), fits, np.random.default_rng(seed), kept)
         drawn = [drawn[row] for row in rows]
-    if not _AT_A_TIME.acquire(timeout=resources.TIME_LIMIT):
-        raise RunError("Other people's pictures are being made; try again in a few seconds.")
-    try:
+    with a_turn():
         end = time.monotonic() + resources.TIME_LIMIT
         embedding = sequence_vectors(model, drawn, member=member, progress=_deadline("Reading the sequences", end))
         calls = None
@@ -176,8 +173,6 @@ def _sequences(
                 calls = calls_of(model, embedding, progress=_deadline("Calling the sequences", end))
             except RunError as error:
                 notes.append(f"{error} So there are no probabilities here: choose fewer points.")
-    finally:
-        _AT_A_TIME.release()
     key = f"{folder} {stamps} {member} {source.key} {split} {most} {seed} {keep}"
     return Points(key, embedding, calls, len(usable), tuple(notes))
 
@@ -277,9 +272,5 @@ def _drawn(key: str, method: str, seed: int, keep: int | None, most: int, _point
     rows = sample(len(_points.embedding), most, generator, keep)
     embedding = _points.embedding if len(rows) == len(_points.embedding) else _points.embedding.take(rows)
     calls = _points.calls.take(rows) if _points.calls is not None else None
-    if not _AT_A_TIME.acquire(timeout=resources.TIME_LIMIT):
-        raise RunError("Other people's pictures are being made; try again in a few seconds.")
-    try:
+    with a_turn():
         return Drawn(embedding, calls, project(embedding.vectors, method, generator))
-    finally:
-        _AT_A_TIME.release()

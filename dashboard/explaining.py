@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import resources
+from dashboard.turns import a_turn
 from dnalm.alphabet import Codes, encode
-from dnalm.errors import RunError
 from dnalm.interpret.attribution import METHODS, Attribution, Baseline, Method, attribute
 from dnalm.interpret.average import Average, average
 from dnalm.interpret.edits import deletions, edited
@@ -36,11 +33,9 @@ BASELINES: dict[str, str] = {
     "uniform": "Four equally likely bases",
 }
 assert set(TITLES) == {MUTATION, *METHODS}
-TIME_LIMIT = 20.0
 LONGEST_MAP = 1200
 """Bases whose every change a page computes at a time."""
 _BUDGET = 16_000  # bases read for an integral
-_AT_A_TIME = threading.BoundedSemaphore(2)
 SEED = 0
 
 
@@ -175,33 +170,6 @@ def _calls(folder: str, stamp: tuple[int, ...], key: str, _sequences: list[Codes
         model = resources.loaded(folder, stamp)
         said = [model.call(row) for row in model.probabilities(_sequences)]
     return pd.DataFrame({"called": [one.label for one in said], "probability": [one.probability for one in said]})
-
-
-@contextmanager
-def a_turn() -> Iterator[Callable[[int, int], None]]:
-    """Wait for one of the few places, then work for a bounded time.
-
-    Yields:
-        `progress(done, total)`, which ends the work when its time is over.
-
-    Raises:
-        RunError: no place became free, or the time is over.
-    """
-    if not _AT_A_TIME.acquire(timeout=resources.TIME_LIMIT):
-        raise RunError("Other people's pictures are being made; try again in a few seconds.")
-    end = time.monotonic() + TIME_LIMIT
-
-    def stop_late(done: int, total: int) -> None:
-        if time.monotonic() > end and done < total:
-            raise RunError(
-                f"It was stopped after {TIME_LIMIT:.0f} s, when {done:,} of {total:,} were done: choose a shorter"
-                " stretch or fewer draws, or run it at the shell with `dnalm explain`."
-            )
-
-    try:
-        yield stop_late
-    finally:
-        _AT_A_TIME.release()
 
 
 def _codes(codes: bytes) -> Codes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -11,9 +10,10 @@ import streamlit as st
 
 from dashboard import embedding_reading, features, resources
 from dashboard.embedding_reading import Source, calls_gene_starts, calls_promoters, stamp_of
+from dashboard.turns import a_turn
 from dnalm.annotation import Site, read_sites
 from dnalm.datasets import Dataset
-from dnalm.errors import InputError, RunError
+from dnalm.errors import InputError
 from dnalm.interpret.around_sites import around
 from dnalm.interpret.attribution import attribute
 from dnalm.interpret.motif_report import MotifReport, explain_motifs
@@ -37,7 +37,6 @@ LIKELY = (
 )
 # Sequences of a picture are read one by one; longer ones belong to the command line.
 LONGEST = 5_000
-_AT_A_TIME = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -216,26 +215,22 @@ def report(bundle: Bundle, asked: Asked) -> MotifReport:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _report(folder: str, stamp: tuple[int, ...], asked: Asked, _bundle: Bundle) -> MotifReport:
-    if not _AT_A_TIME.acquire(timeout=resources.TIME_LIMIT):
-        raise RunError("Other people's motifs are being looked for; try again in a few seconds.")
     bar = st.progress(0.0, text="Reading what each base adds")
-    end = time.monotonic() + 1.5 * resources.TIME_LIMIT
-
-    def follow(done: int, total: int) -> None:
-        bar.progress(done / total, text=f"Reading what each base adds: {done:,} of {total:,} sequences")
-        if time.monotonic() > end and done < total:
-            raise RunError(f"This was stopped when {done:,} of {total:,} sequences were read: choose fewer.")
-
     try:
-        return explain_motifs(
-            resources.model(_bundle),
-            [one.codes for one in given(_bundle, asked).sequences],
-            generator=np.random.default_rng(0),
-            method=asked.method,  # type: ignore[arg-type]
-            baseline=BASELINE,
-            label=asked.label,
-            progress=follow,
-        )
+        with a_turn(1.5 * resources.TIME_LIMIT) as stop_late:
+
+            def follow(done: int, total: int) -> None:
+                bar.progress(done / total, text=f"Reading what each base adds: {done:,} of {total:,} sequences")
+                stop_late(done, total)
+
+            return explain_motifs(
+                resources.model(_bundle),
+                [one.codes for one in given(_bundle, asked).sequences],
+                generator=np.random.default_rng(0),
+                method=asked.method,  # type: ignore[arg-type]
+                baseline=BASELINE,
+                label=asked.label,
+                progress=follow,
+            )
     finally:
         bar.empty()
-        _AT_A_TIME.release()

@@ -1,17 +1,23 @@
-"""Files that are whole or absent: written under another name and renamed."""
+"""Files that are whole or absent: written under another name and renamed. And pictures as bytes."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dnalm.errors import RunError
+from dnalm.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GONE = ".gone-"
+PICTURES = ("png", "svg")
 
 
 @contextmanager
@@ -58,3 +64,24 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file: readers see the old one or the new one, never a half."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def picture_bytes(figure: Figure, kind: str) -> bytes:
+    """A matplotlib figure as the bytes of a file; equal pictures give equal bytes.
+
+    Args:
+        figure: what was drawn.
+        kind: one of `PICTURES`.
+
+    Raises:
+        InputError: another kind.
+    """
+    import matplotlib as mpl
+
+    if kind not in PICTURES:
+        raise InputError(f"a picture is written as {' or '.join(PICTURES)}, not {kind}")
+    buffer = io.BytesIO()
+    # Text stays text in SVG, to be searched and edited; no date, so that equal pictures give equal files.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dnalm"}):
+        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    return buffer.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +16,7 @@ from dnalm.datasets import Dataset
 from dnalm.errors import DnalmError, InputError
 from dnalm.evaluation.bench import pairs
 from dnalm.evaluation.bench.entries import Entry
+from dnalm.model.bundle import list_bundles
 
 MOST_LISTED = 200
 
@@ -128,8 +130,14 @@ def _disagreements(first: Entry, second: Entry) -> None:
             "Right": [names[one] for one in shown["right"]],
         }
     )
+    if "Sequence" in frame:
+        frame.insert(0, "Why", [_saliency(first.data, one) for one in frame["Sequence"]])
     st.dataframe(
-        frame, hide_index=True, key="bench_disagree", alt=f"{len(found)} sequences on which two models disagree"
+        frame,
+        hide_index=True,
+        key="bench_disagree",
+        alt=f"{len(found)} sequences on which two models disagree",
+        column_config={"Why": st.column_config.LinkColumn(display_text="see why", help="Opens it in Saliency")},
     )
     if "Bases" not in frame:
         link("data", "Make the set, to see the sequences", icon=":material/database:", query={"dataset": first.data})
@@ -144,6 +152,14 @@ def _disagreements(first: Entry, second: Entry) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def _saliency(data: str, identifier: object) -> str:
+    """Where the page Saliency shows a sequence of a set, with the model that ships for the set if there is one."""
+    query = {"source": "set", "set": data, "split": "all", "id": str(identifier)}
+    if any(folder.name == data for folder in list_bundles()):
+        query["model"] = data
+    return f"saliency?{urlencode(query)}"
 
 
 def _truth(entry: Entry, shown: pd.DataFrame, names: dict[str, str]) -> dict[str, list[object]]:

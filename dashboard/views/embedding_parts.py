@@ -11,9 +11,10 @@ import streamlit as st
 from dashboard.embedding_reading import Drawn, Points
 from dashboard.saying import plain
 from dnalm.alphabet import decode, encode, reverse_complement
+from dnalm.files import picture_bytes
 from dnalm.interpret.colouring import Colouring
 from dnalm.interpret.embedding import Embedding, Neighbour, reverse_complement_ranks
-from dnalm.interpret.embedding_files import draw, npz_bytes, picture_bytes, table, tsv_text
+from dnalm.interpret.embedding_files import draw, npz_bytes, table, tsv_text
 from dnalm.interpret.kmer_neighbours import KmerNeighbours, kmer_neighbours
 from dnalm.interpret.projection import Projection
 

@@ -12,9 +12,10 @@ from dashboard.charts.theme import look
 from dashboard.motif_reading import METHODS, Given
 from dashboard.saying import plain
 from dnalm.alphabet import decode
+from dnalm.files import picture_bytes
 from dnalm.interpret import motif_files as files
 from dnalm.interpret.motif import Motif
-from dnalm.interpret.motif_picture import draw_motifs, picture_bytes
+from dnalm.interpret.motif_picture import draw_motifs
 from dnalm.interpret.motif_report import SURE, MotifReport
 from dnalm.metrics import Figure
 

@@ -21,9 +21,9 @@ from dashboard.views import saliency_parts as parts
 from dashboard.views import subject_inputs as inputs
 from dnalm.alphabet import Codes, decode
 from dnalm.errors import DnalmError
+from dnalm.files import picture_bytes
 from dnalm.interpret.edits import Edit, parse_edit
 from dnalm.interpret.logo import LETTERS
-from dnalm.interpret.motif_picture import picture_bytes
 from dnalm.interpret.mutation import Saturation, probability_of
 from dnalm.interpret.pictures import draw_saturation
 from dnalm.interpret.placed import Placed

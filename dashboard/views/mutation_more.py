@@ -15,6 +15,7 @@ from dashboard.charts.positions import name
 from dashboard.charts.theme import look
 from dashboard.saying import plain
 from dashboard.subject import Subject
+from dashboard.turns import a_turn
 from dashboard.views import subject_inputs as inputs
 from dashboard.views.mutation_map import Editing
 from dnalm.alphabet import Codes, decode, encode
@@ -244,7 +245,7 @@ def variants(bundle: Bundle, editing: Editing, label: str | None) -> None:
         st.warning(f"{len(skipped) + len(refused) - 5:,} more could not be used.", icon=":material/warning:")
     if not kept:
         return
-    with explaining.a_turn():
+    with a_turn():
         mutations = Mutations(model, subject.codes, label=label)
         after = mutations.of_any(sequences)
     frame = pd.DataFrame(

@@ -20,9 +20,11 @@ from dashboard.subject import Subject
 from dashboard.views import subject_inputs as inputs
 from dnalm.alphabet import decode
 from dnalm.errors import InputError
+from dnalm.files import picture_bytes
 from dnalm.interpret.edits import numbered
+from dnalm.interpret.faithfulness_files import faithfulness_of
+from dnalm.interpret.faithfulness_result import in_one_line
 from dnalm.interpret.logo_picture import Logo, draw_logos
-from dnalm.interpret.motif_picture import picture_bytes
 from dnalm.lab.people import User
 from dnalm.model.bundle import Bundle
 from dnalm.model.predict import Prediction
@@ -95,7 +97,16 @@ def mapped(subject: Subject) -> tuple[int, int] | None:
 
 
 def believe(bundle: Bundle, subject: Subject, methods: Sequence[str], baseline: str, label: str | None) -> None:
-    """Whether the scores sum to what they should, and how faithful such pictures of this model have proved."""
+    """How faithful such pictures of this model have proved, and whether the scores sum to what they should."""
+    measured = faithfulness_of(bundle)
+    if measured is None:
+        st.caption(
+            "How far to believe this model's pictures has not been measured yet: "
+            f"`dnalm explain faithfulness {bundle.name}` does it."
+        )
+    else:
+        for line in filter(None, (in_one_line(measured, method, baseline) for method in methods)):
+            st.caption(plain(line))
     for method in methods:
         if method != MUTATION:
             found = explaining.attribution(bundle, subject.codes, method, baseline, label)  # type: ignore[arg-type]

@@ -17,11 +17,12 @@ from dashboard.person import acting_user
 from dashboard.state import Place, parse_place
 from dnalm.alphabet import decode
 from dnalm.errors import DnalmError
+from dnalm.files import picture_bytes
 from dnalm.sequences import Record, Region
 from dnalm.tracks import Peak, Track, agreement, nearest_sites, site_window
 from dnalm.tracks.boxes import find_boxes
 from dnalm.tracks.export import bedgraph_text, tsv_text
-from dnalm.tracks.picture import draw, picture_bytes, shown_at
+from dnalm.tracks.picture import draw, shown_at
 from dnalm.tracks.truth import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:

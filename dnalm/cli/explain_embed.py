@@ -195,13 +195,14 @@ def _write(
     report: dict[str, Any] | None,
 ) -> None:
     """Write the file, or the table to standard output; with a report, that as JSON instead."""
+    from dnalm.files import picture_bytes
     from dnalm.interpret import colouring, embedding_files
 
     if kind in ("png", "svg"):
         by = colour.value if colour else colouring.choices(embedding, calls)[0]
         colours = colouring.colouring(embedding, by, calls)
         figure = embedding_files.draw(embedding, projection, colours, chosen=chosen, near=near)
-        content = embedding_files.picture_bytes(figure, kind)
+        content = picture_bytes(figure, kind)
     elif kind == "npz":
         content = embedding_files.npz_bytes(embedding, projection, calls)
     else:

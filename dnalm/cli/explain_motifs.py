@@ -159,7 +159,8 @@ def _write(report: MotifReport, sequences: list[LabelledSequence], output: str, 
     for path, name in names.items():
         with whole_file(path) as temporary:
             if name in PICTURES:
-                from dnalm.interpret.motif_picture import draw_motifs, picture_bytes
+                from dnalm.files import picture_bytes
+                from dnalm.interpret.motif_picture import draw_motifs
 
                 temporary.write_bytes(picture_bytes(draw_motifs(report), name.rpartition(".")[2]))
             else:

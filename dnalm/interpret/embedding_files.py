@@ -6,14 +6,12 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dnalm.alphabet import decode
-from dnalm.errors import InputError
 from dnalm.interpret.calls import Calls
 from dnalm.interpret.colouring import Colouring
 from dnalm.interpret.embedding import (
@@ -29,7 +27,6 @@ from dnalm.interpret.projection import TITLES, Projection
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PICTURES = ("png", "svg")
 # The field's habit: A green, C blue, G orange, T red.
 _BASES = {"A": "#0B7A37", "C": "#1B56A5", "G": "#A65E00", "T": "#C2192B"}
 _SECOND = {"A": "o", "C": "s", "G": "^", "T": "D"}
@@ -209,17 +206,3 @@ def _groups(axes: Axes, projection: Projection, colours: Colouring, size: int) -
     axes.legend(
         title=colours.title, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, title_fontsize=8, frameon=False
     )
-
-
-def picture_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as the bytes of a "png" or "svg" file; equal pictures give equal bytes.
-
-    Raises:
-        InputError: another kind.
-    """
-    if kind not in PICTURES:
-        raise InputError(f"a picture is written as {' or '.join(PICTURES)}, not {kind}")
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dnalm"}):
-        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()

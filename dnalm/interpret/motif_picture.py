@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dnalm.errors import InputError
 from dnalm.interpret.logo import draw_logo
 from dnalm.interpret.motif import Motif
 from dnalm.interpret.motif_report import MotifReport
@@ -21,7 +18,6 @@ from dnalm.interpret.spacing import OPTIMUM
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS = ("png", "svg")
 MOST = 12
 """Motifs in one picture, those that add most."""
 BAR, BEST = "#0072B2", "#E69F00"
@@ -78,18 +74,3 @@ def _positions(axes: Axes, motif: Motif) -> None:
         axis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("places")
     axes.set_xlabel("first base, from the start (+1)" if motif.anchor is not None else "first base")
-
-
-def picture_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as the bytes of a PNG or SVG file.
-
-    Raises:
-        InputError: another kind.
-    """
-    if kind not in FORMATS:
-        raise InputError(f"a picture is written as {' or '.join(FORMATS)}, not {kind}")
-    buffer = io.BytesIO()
-    # Text stays text in SVG; no date, so that equal motifs give equal files.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dnalm"}):
-        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()

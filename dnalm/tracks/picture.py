@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import FuncFormatter
 
-from dnalm.errors import InputError
+from dnalm.files import picture_bytes
 from dnalm.tracks import colours
 from dnalm.tracks.peaks import Peak
 from dnalm.tracks.scan import Track
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from dnalm.annotation import Gene, Site
-
-FORMATS = ("png", "svg")
 
 
 def draw(
@@ -70,25 +66,6 @@ def draw(
     bottom.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     bottom.set_xlabel(f"position in {track.record} (bases)")
     return figure
-
-
-def picture_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as the bytes of a file.
-
-    Args:
-        figure: from `draw`.
-        kind: "png" or "svg".
-
-    Raises:
-        InputError: another kind.
-    """
-    if kind not in FORMATS:
-        raise InputError(f"a picture is written as {' or '.join(FORMATS)}, not {kind}")
-    buffer = io.BytesIO()
-    # Text stays text in SVG, to be searched and edited; no date, so that equal scans give equal files.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dnalm"}):
-        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()
 
 
 def write_picture(figure: Figure, path: str | Path) -> Path:

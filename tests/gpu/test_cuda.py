@@ -23,6 +23,8 @@ from toy_models import (
 )
 
 import dnalm
+from dnalm.interpret.attribution import METHODS, attribute
+from dnalm.interpret.mutation import Mutations
 from dnalm.model.config import PoolHeadConfig, WideHeadConfig
 from dnalm.model.scoring import token_nats
 from dnalm.training.classify import train
@@ -139,3 +141,29 @@ def test_automatic_choices_take_the_gpu_and_say_so():
     assert fabric.device.type == "cuda"
     wanted = "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     assert fabric.strategy.precision.precision == wanted
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_attributions_agree_with_the_cpu(tmp_path, method):
+    """cuDNN's LSTM has no gradient in evaluation mode: the native one is taken, and put back."""
+    folder = classifier_bundle(
+        tmp_path / "toy", classifier(aligned(40), WideHeadConfig(length=40, components=4))
+    ).folder
+    before = torch.backends.cudnn.enabled
+    one, other = (
+        attribute(dnalm.load(folder, device), [random_codes(40)], method=method, generator=np.random.default_rng(0))[0]
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(other.scores, one.scores, atol=1e-4)
+    assert torch.backends.cudnn.enabled == before
+
+
+@pytest.mark.parametrize("tolerance", [-1, 1e-6])
+def test_mutations_agree_with_the_cpu(tmp_path, tolerance):
+    head = WideHeadConfig(length=40, components=4, kmer=2, half_word=2, window_kmers=(3,), place_kmers=(2,))
+    folder = classifier_bundle(tmp_path / "toy", classifier(aligned(40), head)).folder
+    one, other = (
+        Mutations(dnalm.load(folder, device), random_codes(40), tolerance=tolerance).saturation()
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(other.log_odds, one.log_odds, atol=1e-4)

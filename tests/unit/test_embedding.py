@@ -19,6 +19,7 @@ from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.annotation import Site
 from dnalm.cli import app
 from dnalm.errors import InputError
+from dnalm.files import picture_bytes
 from dnalm.interpret import projection as projecting
 from dnalm.interpret.around_sites import around, elsewhere
 from dnalm.interpret.calls import FALSE, MISSED, RIGHT, UNKNOWN, UNREAD, WRONG, Calls, _outcome, calls_of
@@ -34,7 +35,7 @@ from dnalm.interpret.embedding import (
     sample,
     sequence_vectors,
 )
-from dnalm.interpret.embedding_files import draw, faithfulness, npz_bytes, picture_bytes, table, tsv_text
+from dnalm.interpret.embedding_files import draw, faithfulness, npz_bytes, table, tsv_text
 from dnalm.interpret.kmer_neighbours import kmer_neighbours
 from dnalm.interpret.projection import NO_UMAP, project, trustworthiness
 from dnalm.model.predict import load

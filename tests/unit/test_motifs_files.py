@@ -18,9 +18,10 @@ import dnalm
 from dnalm.alphabet import decode
 from dnalm.cli import app
 from dnalm.errors import InputError
+from dnalm.files import picture_bytes
 from dnalm.interpret import motif_files as files
 from dnalm.interpret.modisco import find_motifs_modisco
-from dnalm.interpret.motif_picture import draw_motifs, picture_bytes
+from dnalm.interpret.motif_picture import draw_motifs
 from dnalm.interpret.motif_report import explain_motifs
 
 runner = CliRunner()

@@ -11,9 +11,10 @@ import pyBigWig
 import pytest
 
 from dnalm.errors import InputError
+from dnalm.files import picture_bytes
 from dnalm.tracks import Peak, Track, agreement, call_peaks, nearest_sites, write_track
 from dnalm.tracks.export import bedgraph_text, to_frame
-from dnalm.tracks.picture import draw, picture_bytes, shown_at, write_picture
+from dnalm.tracks.picture import draw, shown_at, write_picture
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import pytest
 from toy_classifier import MotifClassifier
 
 from dnalm.alphabet import encode
-from dnalm.sequences import Record, Region
+from dnalm.model.bundle import read_bundle
+from dnalm.sequences import Record, Region, read_records
+from dnalm.settings import settings
 from dnalm.tracks import gather, scan
 from dnalm.tracks.boxes import find_boxes
 from dnalm.tracks.store import bundle_digest, find_track, record_digest, save_track, track_key
@@ -79,3 +81,16 @@ def test_the_boxes_of_a_consensus_promoter_are_found():
     assert (boxes.minus_35, boxes.minus_10, boxes.spacer) == (10, 33, 17)
     assert (boxes.matches_35, boxes.matches_10) == (6, 6)
     assert find_boxes(encode(text), 20) is None
+
+
+def test_the_scans_that_ship_are_of_the_models_that_ship():
+    """A model that was trained again leaves its old scan behind: the first picture would take a scan anew."""
+    shipped = settings().shipped_data
+    record = next(read_records(shipped / "genomes" / "ecoli_k12_mg1655.fna.gz"))
+    keys = set()
+    for name in ("ecoli-starts-150", "ecoli-sigma70-81"):
+        config = read_bundle(settings().shipped_models / name).config
+        told = {"window": config.window, "label": config.positive}
+        keys.add(track_key(bundle_digest(settings().shipped_models / name), record_digest(record), **told))
+    found = {path.name.partition(".")[0] for path in (shipped / "demo" / "tracks").glob("*.npz")}
+    assert found == keys, "run `python scripts/demo_tracks.py ecoli-starts-150 ecoli-sigma70-81` again"
