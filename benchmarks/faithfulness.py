@@ -48,14 +48,22 @@ def tables(found: Sequence[Faithfulness]) -> str:
 
 def _models(found: Sequence[Faithfulness]) -> str:
     head = [
-        *("model", "sequences", "random order takes (nats)", "best way", "times random", "twice?"),
+        *("model", "sequences", "random order takes (nats)", "best way", "times random", "twice?", "at once"),
         *("of the first fifth", "insertion", "against shuffles"),
     ]
     rows = []
     for one in found:
         best = one.best
         figures = [_text(figure) for figure in (best.early, best.insertion, best.deletion_shuffled)]
-        cells = [one.model, str(one.n), _text(one.random_fall, 2), best.words, _text(best.deletion), _verdict(best)]
+        cells = [
+            one.model,
+            str(one.n),
+            _text(one.random_fall, 2),
+            best.words,
+            _text(best.deletion),
+            _verdict(best),
+            _at_once(one),
+        ]
         rows.append([*cells, *figures])
     return _table(head, rows)
 
@@ -64,6 +72,14 @@ def _verdict(way: OfWay) -> str:
     if math.isnan(way.deletion.value):
         return "no multiple"
     return "met" if way.deletion.value >= AIM else "short"
+
+
+def _at_once(one: Faithfulness) -> str:
+    """Times random of an order that fell with its first base to the lowest point that any way's mean curve has."""
+    if math.isnan(one.best.deletion.value):
+        return ""
+    lowest = min(min(way.curves.deletion) for way in one.ways)
+    return f"{(one.random.deletion[0] - lowest) / one.random_fall.value:.1f}"
 
 
 def _ways(found: Sequence[Faithfulness]) -> str:
