@@ -193,8 +193,8 @@ def _to_files(
     answers: Iterator[Answer],
     seed: int,
 ) -> None:
+    from dnalm.files import picture_bytes
     from dnalm.interpret.explained import draw, npz_bytes, tsv_lines
-    from dnalm.interpret.motif_picture import picture_bytes
     from dnalm.interpret.placed import bedgraph_text
 
     if target.folder:

@@ -17,7 +17,7 @@ from dnalm.interpret.mutation import Epistasis, Saturation, probability_of
 from dnalm.interpret.placed import Placed
 from dnalm.interpret.task_mutate import MutateTask
 from dnalm.interpret.task_saliency import SaliencyTask
-from dnalm.interpret.task_scramble import ScrambleTask, name_of
+from dnalm.interpret.task_scramble import ScrambleTask
 from dnalm.model.predict import Classifier
 
 AnyTask = SaliencyTask | MutateTask | ScrambleTask
@@ -145,11 +145,13 @@ def draw(task: AnyTask, classifier: Classifier, one: Placed, answer: Answer) -> 
     if isinstance(task, SaliencyTask):
         return pictures.draw_saliency(one, task.result(classifier, one, answer))
     if isinstance(task, ScrambleTask):
-        curves = task.result(classifier, one, answer)
-        names = [name_of(curve, bool(task.inserts)) for curve in curves]
+        curves = []
+        for number, found in enumerate(task.result(classifier, one, answer)):
+            given = number >= len(task.ks)
+            name = found.inserted[0] if given else f"k={found.k}"
+            curves.append(pictures.Curve(name, found.centres, found.log_odds, given))
         title = f"How {classifier.name}'s call {said['label']} changes where bases of {one.id} are replaced"
-        told = pictures.scramble_curves(curves, names)
-        return pictures.draw_curves(one, told, said["probability"], title, said["label"])
+        return pictures.draw_curves(one, curves, said["log_odds"], title, said["label"])
     found = task.result(classifier, one, answer)
     if isinstance(found, Saturation):
         return pictures.draw_saturation(one, found)
@@ -169,7 +171,8 @@ def draw(task: AnyTask, classifier: Classifier, one: Placed, answer: Answer) -> 
         rows = arrays["name"] == kind
         name = f"{task.size} out" if kind == "-" else f"{kind} in"
         middle = (task.size - 1) / 2 if kind == "-" else -0.5
-        told.append((name, arrays["position"][rows] + middle, probability[rows], None))
+        places = arrays["position"][rows] + middle
+        told.append(pictures.Curve(name, places, arrays["log_odds"][rows][None], given=True))
     bases = "1 base" if task.size == 1 else f"{task.size} bases"
     title = f"What {bases} taken out of {one.id}, or put in, do to {classifier.name}'s call {said['label']}"
-    return pictures.draw_curves(one, told, said["probability"], title, said["label"])
+    return pictures.draw_curves(one, told, said["log_odds"], title, said["label"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from dnalm.interpret.attribution import Attribution
 from dnalm.interpret.logo import COLOURS, draw_logo, on_bases
-from dnalm.interpret.mutation import Epistasis, Saturation, Scramble
+from dnalm.interpret.mutation import Epistasis, Saturation, probability_of
 from dnalm.interpret.placed import Placed
 
 if TYPE_CHECKING:
@@ -31,8 +32,27 @@ BINS = 1200
 """Columns of a heat map of a long sequence; each shows the strongest change among its bases."""
 SITE = "#D81B30"
 GREY, INK = "#5B6770", "#1F2A30"
+FLAT = 0.05
+"""Change in probability below which a picture of probabilities would show a straight line."""
 GIVEN = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 _DIVERGING = "RdBu"  # red takes away, blue adds; readable to the colour-blind
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One kind of change along a sequence.
+
+    Attributes:
+        name: for the legend.
+        places: where each stands, in positions from 0, shape `(n,)`.
+        log_odds: with the change, of each draw, shape `(draws, n)`.
+        given: whether it is of something that was chosen, and not one of a row of sizes.
+    """
+
+    name: str
+    places: Floats
+    log_odds: Floats
+    given: bool = False
 
 
 def draw_saliency(one: Placed, found: Attribution) -> Figure:
@@ -73,25 +93,26 @@ def draw_saturation(one: Placed, found: Saturation) -> Figure:
     """
     rows = _rows(len(one))
     figure, grid = _figure(2 * len(rows), 1.55, ratios=[3, 2] * len(rows))
-    probability = 1 / (1 + np.exp(-found.reference))
+    probability, letters = float(probability_of(np.float64(found.reference))), len(rows) > 1 or len(one) <= ROW
     _title(
         figure,
         f"What each mutation of {one.id} does to {found.model}'s call {found.label} (probability {probability:.3g})",
-        "Letters: how much the base is worth, its log-odds less the mean of the other three's. Squares: red takes"
-        " from the call, blue adds to it, a dot is the base that is there.",
+        f"{'Letters' if letters else 'Line'}: how much a base is worth, its log-odds less the mean of the other"
+        " three's. Squares: red takes from the call, blue adds to it"
+        + (", a dot is the base that is there." if letters else "; each column shows the strongest of a few bases."),
     )
     heights, limits = on_bases(found.bases, one.codes), _limits(found.bases)
     most = float(np.abs(found.change).max()) or 1.0
     for number, (first, last) in enumerate(rows):
-        letters, squares = grid[2 * number, 0], grid[2 * number + 1, 0]
+        above, squares = grid[2 * number, 0], grid[2 * number + 1, 0]
         if last - first > ROW:
-            _profile(letters, found.bases)
+            _profile(above, found.bases)
         else:
-            draw_logo(letters, heights[first:last], offset=first)
-        letters.set_ylim(*limits)
-        letters.set_ylabel("worth\n(log-odds)")
-        _positions(letters, one, first, last)
-        letters.tick_params(labelbottom=False)
+            draw_logo(above, heights[first:last], offset=first)
+        above.set_ylim(*limits)
+        above.set_ylabel("worth\n(log-odds)")
+        _positions(above, one, first, last)
+        above.tick_params(labelbottom=False)
         image = squares.imshow(
             _strongest(found.change[first:last]).T,
             aspect="auto",
@@ -172,53 +193,47 @@ def draw_changes(one: Placed, names: Sequence[str], before: float, after: Floats
     return figure
 
 
-def draw_curves(
-    one: Placed, curves: Sequence[tuple[str, Floats, Floats, Floats | None]], before: float, title: str, label: str
-) -> Figure:
+def draw_curves(one: Placed, curves: Sequence[Curve], before: float, title: str, label: str) -> Figure:
     """Probability along a sequence, one curve for each kind of change, the start site in red.
+
+    Where no mean probability moves by `FLAT`, as with a sequence that is called beyond doubt, log-odds are drawn.
 
     Args:
         one: the sequence.
-        curves: of each its name, places (n,), probability (n,) and, where there is one, its spread (n,).
-        before: probability without a change.
+        curves: what is drawn.
+        before: log-odds without a change.
         title: says what to see.
         label: the class.
     """
+    sure = float(probability_of(np.float64(before)))
+    flat = max(float(np.abs(probability_of(curve.log_odds).mean(0) - sure).max()) for curve in curves) < FLAT
+    drawn = any(len(curve.log_odds) > 1 for curve in curves)
     figure, grid = _figure(1, 4.4)
     axes = grid[0, 0]
-    _title(figure, title, "Mean over the draws, and one standard deviation to both sides." if _spread(curves) else "")
-    axes.axhline(before, color=GREY, lw=1, ls="--", label="unchanged")
-    for number, (name, places, values, spread) in enumerate(curves):
-        given = not name.startswith("k=")
+    _title(figure, title, "Mean over the draws, and one standard deviation to both sides." if drawn else "")
+    axes.axhline(before if flat else sure, color=GREY, lw=1, ls="--", label="unchanged")
+    for number, curve in enumerate(curves):
         shade = 0.88 * number / max(1, len(curves) - 1)
-        colour = GIVEN[number % len(GIVEN)] if given else colormaps["viridis"](shade)
-        if spread is not None and np.isfinite(spread).all():
-            low, high = np.clip(values - spread, 0, 1), np.clip(values + spread, 0, 1)
-            axes.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
-        axes.plot(places, values, color=colour, lw=1.6, label=_plain(name))
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel(f"probability of {_plain(label)}")
+        colour = GIVEN[number % len(GIVEN)] if curve.given else colormaps["viridis"](shade)
+        draws = curve.log_odds if flat else probability_of(curve.log_odds)
+        mean = draws.mean(0)
+        if len(draws) > 1:
+            spread = draws.std(0, ddof=1)
+            low, high = (mean - spread, mean + spread) if flat else np.clip([mean - spread, mean + spread], 0, 1)
+            axes.fill_between(curve.places, low, high, color=colour, alpha=0.15, lw=0)
+        axes.plot(curve.places, mean, color=colour, lw=1.6, label=_plain(curve.name))
+    axes.set_ylabel(f"{'log-odds' if flat else 'probability'} of {_plain(label)}")
+    if not flat:
+        axes.set_ylim(-0.03, 1.02)
     _positions(axes, one, 0, len(one))
     if len(one) <= ROW:
+        foot = axes.get_xaxis_transform()
         for position, base in enumerate(one.text):
-            colour = COLOURS.get(base, GREY)
-            axes.text(position, 0.0, base, color=colour, fontsize=7, ha="center", va="bottom", fontweight="bold")
-        axes.set_ylim(-0.03, 1.02)
+            told = {"color": COLOURS.get(base, GREY), "fontsize": 7, "fontweight": "bold", "transform": foot}
+            axes.text(position, 0.01, base, ha="center", va="bottom", **told)
     _name_positions(axes, one)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False, ncols=8)
     return figure
-
-
-def scramble_curves(found: Sequence[Scramble], names: Sequence[str]) -> list[tuple[str, Floats, Floats, Floats | None]]:
-    """Scrambles as `draw_curves` takes them: at the middle of each stretch."""
-    return [
-        (name, curve.centres, curve.mean, curve.spread if len(curve.log_odds) > 1 else None)
-        for name, curve in zip(names, found, strict=True)
-    ]
-
-
-def _spread(curves: Sequence[tuple[str, Floats, Floats, Floats | None]]) -> bool:
-    return any(spread is not None for *_, spread in curves)
 
 
 def _rows(length: int) -> list[tuple[int, int]]:

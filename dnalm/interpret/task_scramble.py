@@ -122,10 +122,11 @@ class ScrambleTask:
     def tracks(self, one: Placed, answer: Answer) -> dict[str, np.ndarray]:
         """The mean probability at the middle of each stretch, for each curve."""
         found = {}
-        for curve in curves_of(answer):
+        for number, curve in enumerate(curves_of(answer)):
             scores = np.full(len(one), np.nan)
             scores[curve.starts + (curve.k - 1) // 2] = curve.mean
-            found[f"scramble {answer.said['label']} {name_of(curve, bool(self.inserts))}"] = scores
+            name = f"k={curve.k}" if number < len(self.ks) else curve.inserted[0]
+            found[f"scramble {answer.said['label']} {name}"] = scores
         return found
 
 
@@ -135,8 +136,3 @@ def curves_of(answer: Answer) -> list[Scramble]:
         Scramble(one["k"], np.arange(values.shape[1]), values, tuple(one["inserted"]))
         for one, values in zip(answer.said["curves"], answer.arrays.values(), strict=True)
     ]
-
-
-def name_of(curve: Scramble, given: bool) -> str:
-    """What a curve is called: the k-mer that was given, else its k."""
-    return curve.inserted[0] if given and len(curve.inserted) == 1 else f"k={curve.k}"
