@@ -15,6 +15,7 @@ from dnalm.interpret.attribution import METHODS, Attribution, Baseline, Method, 
 from dnalm.interpret.average import Average, average
 from dnalm.interpret.edits import deletions, edited
 from dnalm.interpret.mutation import Epistasis, Mutations, Saturation, Scramble
+from dnalm.interpret.variants import TOLERANCE
 from dnalm.model.bundle import Bundle
 
 MUTATION = "mutation"
@@ -33,8 +34,10 @@ BASELINES: dict[str, str] = {
     "uniform": "Four equally likely bases",
 }
 assert set(TITLES) == {MUTATION, *METHODS}
-LONGEST_MAP = 1200
+LONGEST_MAP = 600
 """Bases whose every change a page computes at a time."""
+LONG = 1500
+"""Of longer sequences changes are followed with less patience: to 1e-5, which probabilities do not show."""
 _BUDGET = 16_000  # bases read for an integral
 SEED = 0
 
@@ -42,7 +45,7 @@ SEED = 0
 def effort(length: int) -> tuple[int, int]:
     """Steps of the integral, and shuffles, that a page has time for."""
     shuffles = int(np.clip(_BUDGET // (24 * length), 1, 8))
-    return int(np.clip(_BUDGET // (shuffles * length), 8, 24)), shuffles
+    return int(np.clip(_BUDGET // (shuffles * length), 16, 24)), shuffles
 
 
 def attribution(bundle: Bundle, codes: Codes, method: Method, baseline: Baseline, label: str | None) -> Attribution:
@@ -71,8 +74,8 @@ def _saturation(
     folder: str, stamp: tuple[int, ...], codes: bytes, label: str | None, span: tuple[int, int] | None
 ) -> Saturation:
     with a_turn() as progress:
-        mutations = Mutations(resources.loaded(folder, stamp), _codes(codes), label=label)
-        return mutations.saturation(progress, span=span)
+        told = {"label": label, "tolerance": 1e-5 if len(codes) > LONG else TOLERANCE}
+        return Mutations(resources.loaded(folder, stamp), _codes(codes), **told).saturation(progress, span=span)
 
 
 def scrambles(

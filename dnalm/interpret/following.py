@@ -38,12 +38,26 @@ class Follower:
         """Variants times tokens that were computed."""
         self._outlook: Outlook | None = None
 
-    def expect(self, variants: int) -> None:
-        """Prepare for so many variants in all: an outlook is worth its price where they are many and it is long."""
-        tokens, width = len(self.strand), self.strand.top.shape[1]
-        price = (self.weights.outputs + width) * tokens + variants * _STAY
-        if self._outlook is None and self.tolerance >= 0 and variants * tokens / 2 > _WORTH * price:
-            self._outlook = Outlook(self.strand, self.weights)
+    def expect(self, first: Tensor) -> None:
+        """Prepare for variants whose first changed bases are these: an outlook pays where they are many and it is long.
+
+        Args:
+            first: shape `(variants,)`, of this strand.
+        """
+        if self.tolerance < 0 or not len(first):
+            return
+        joins = self._joins(first)
+        earliest, tokens, width = int(joins.min()), len(self.strand), self.strand.top.shape[1]
+        plain = float((tokens - joins).clamp_min(0).sum())
+        price = (self.weights.outputs + width) * (tokens - earliest) + len(first) * _STAY
+        known = self._outlook is not None and self._outlook.earliest <= earliest
+        if not known and plain > _WORTH * price:
+            self._outlook = Outlook(self.strand, self.weights, earliest)
+
+    def _joins(self, first: Tensor) -> Tensor:
+        """The first token that holds a base."""
+        tokenizer = self.strand.tokenizer
+        return torch.div(first - tokenizer.k, tokenizer.stride, rounding_mode="floor").add(1).clamp_min(0)
 
     def difference(self, codes: Tensor, first: Tensor, last: Tensor) -> Tensor:
         """By how much the outputs of n variants differ from the sequence's, shape `(n, outputs)`.
@@ -55,14 +69,17 @@ class Follower:
         """
         tokenizer, tokens = self.strand.tokenizer, len(self.strand)
         ids = kmer_ids(codes, tokenizer)
-        joins = torch.div(first - tokenizer.k, tokenizer.stride, rounding_mode="floor").add(1).clamp_min(0)
+        joins = self._joins(first)
         ends = torch.div(last, tokenizer.stride, rounding_mode="floor").clamp_max(tokens - 1)
         joins = torch.where(joins <= ends, joins, tokens)
         order = torch.argsort(joins, stable=True)
         due = torch.bincount(joins, minlength=tokens + 1).cumsum(0).tolist()
         out = self.strand.top.new_zeros(len(codes), self.weights.outputs)
         walk = _Walk(self.strand, self.weights, order[: due[tokens - 1]], ids, ends)
-        every = self._outlook.every if self._outlook else LOOK
+        outlook = self._outlook
+        if outlook is not None and bool((joins < outlook.earliest).any()):
+            outlook = None  # of other variants: it does not reach back to these
+        every = outlook.every if outlook else LOOK
         for token in range(tokens - 1):
             walk.join(token, due[token])
             if not walk.rows:
@@ -70,7 +87,7 @@ class Follower:
             walk.step(token)
             self.steps += walk.rows
             if (token + 1) % every == 0 and self.tolerance >= 0:
-                walk.leave(token, self._outlook, self.tolerance, out)
+                walk.leave(token, outlook, self.tolerance, out)
         walk.join(tokens - 1, due[tokens - 1])
         if walk.rows:
             walk.step(tokens - 1)

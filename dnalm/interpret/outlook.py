@@ -60,14 +60,15 @@ class Outlook:
     Args:
         strand: the sequence's strand.
         weights: of the head's first layer.
+        earliest: the first token that is asked about.
     """
 
-    def __init__(self, strand: Strand, weights: OfStates) -> None:
+    def __init__(self, strand: Strand, weights: OfStates, earliest: int = 0) -> None:
         states = sum(2 * layer.width for layer in strand.layers)
         width = strand.layers[-1].width
         bytes_each = 4 * states * (weights.outputs + width)
-        self.every = max(LOOK, -(-len(strand) * bytes_each // _MOST_BYTES))
-        self.weights, self.strand = weights, strand
+        self.every = max(LOOK, -(-(len(strand) - earliest) * bytes_each // _MOST_BYTES))
+        self.weights, self.strand, self.earliest = weights, strand, earliest
         self._kept = self._backwards()
 
     def of(self, token: int, difference: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,7 +93,7 @@ class Outlook:
         if weights.last is not None:
             hidden[-1][:outputs] += weights.last.t()
         kept = {}
-        for token in range(tokens - 1, 0, -1):
+        for token in range(tokens - 1, self.earliest, -1):
             hidden[-1][:outputs] += weights.mean.t() / tokens
             if weights.place is not None:
                 hidden[-1][:outputs] += (weights.place.narrow @ weights.place.maps[token]).t()

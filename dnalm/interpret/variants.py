@@ -81,7 +81,7 @@ class VariantScorer:
         order = np.lexsort((first, last - first))  # those that span alike together
         with torch.inference_mode():
             for member in self._members:
-                member.expect(len(variants))
+                member.expect(torch.from_numpy(first), torch.from_numpy(last))
             for begin in range(0, len(order), _ROWS):
                 rows = order[begin : begin + _ROWS]
                 told = [
@@ -118,9 +118,11 @@ class _MemberScorer:
         self.counts = [Counts(counted, codes) for counted in self.layer.counted]
         self.coding = self.layer.of_coding(bases)
 
-    def expect(self, variants: int) -> None:
-        for follower in self.followers:
-            follower.expect(variants)
+    def expect(self, first: Tensor, last: Tensor) -> None:
+        """Prepare for variants that differ from `first` to `last`."""
+        changed = last >= first
+        for follower, begin in zip(self.followers, (first, self.codes.shape[1] - 1 - last), strict=False):
+            follower.expect(begin[changed])
 
     def logits(self, codes: Tensor, first: Tensor, last: Tensor) -> Tensor:
         """Logits of variants `(n, length)` that differ from `first` to `last`, `(n, classes)`."""
