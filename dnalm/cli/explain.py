@@ -24,7 +24,7 @@ app.command(
     "saliency",
     epilog=frame.examples(
         "dnalm explain saliency ecoli-sigma70-81 promoters.fa -o saliency.tsv --processes 4",
-        "dnalm explain saliency ecoli-sigma70-81 genome.fna.gz --region NC_000913.3:4,171,580-4,171,660 -o rrnB.png",
+        "dnalm explain saliency ecoli-sigma70-81 genome.fna.gz --region NC_000913.3:4,166,307-4,166,387 -o rrnB.png",
         "dnalm explain saliency mrna-lncrna transcript.fa --method input-x-gradient --json",
     ),
 )(saliency)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dnalm.cli.evaluate import Part
+from dnalm.cli.explain_input import sequences_of
 from dnalm.cli.frame import Json, progress, say
 from dnalm.cli.output import STANDARD, format_of, print_json, whole_file
 from dnalm.errors import InputError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dnalm.interpret.calls import Calls
     from dnalm.interpret.embedding import Embedding, Neighbour
     from dnalm.interpret.projection import Projection
-    from dnalm.sequences import LabelledSequence
 
 FORMATS = {".tsv": "tsv", ".npz": "npz", ".png": "png", ".svg": "svg"}
 NAMED = 5
@@ -134,7 +133,7 @@ def _points(
         every = vectors.kmer_vectors(loaded, member=member)
         kept = every.find(keep) if keep is not None else None
         return every.take(vectors.sample(len(every), at_most, generator, kept)), None, len(every)
-    sequences = _sequences(file, split)
+    sequences = sequences_of(file, split, allow_duplicates=False)
     kept = next((row for row, one in enumerate(sequences) if one.id == (keep or "").strip()), None)
     if keep is not None and kept is None:
         raise InputError(f"{file}: no sequence has the id {keep!r}; there are {len(sequences):,}")
@@ -146,23 +145,6 @@ def _points(
         with progress("calling", "sequences") as advance:
             calls = calls_of(loaded, points, progress=advance)
     return points, calls, len(sequences)
-
-
-def _sequences(file: str, split: Part) -> list[LabelledSequence]:
-    """The sequences of a file, or of a part of a dataset."""
-    from dnalm.datasets.recipes import RECIPES, load_or_make
-    from dnalm.sequences import LabelledSequence, read_any
-    from dnalm.settings import settings
-
-    path = Path(file)
-    named = len(path.parts) == 1 and (file in RECIPES or (settings().datasets / file).is_dir())
-    if not (path.is_dir() or (named and not path.exists())):
-        return list(read_any(file))
-    dataset = load_or_make(file)
-    rows = dataset.table if split is Part.ALL else dataset.part(split.value)
-    if rows.empty:
-        raise InputError(f"{file}: has no sequence in its split {split.value}")
-    return [LabelledSequence(*one) for one in zip(rows["id"], dataset.codes(rows), rows["label"], strict=True)]
 
 
 def _report(

@@ -52,8 +52,13 @@ Output = Annotated[
 Format = Annotated[str | None, typer.Option(help="tsv, npz, png, svg or bedgraph; else by the file's suffix.")]
 
 
-def sequences_of(file: str, split: Part) -> list[LabelledSequence]:
+def sequences_of(file: str, split: Part, *, allow_duplicates: bool = True) -> list[LabelledSequence]:
     """The sequences of a file, or of a part of a labelled set that is named.
+
+    Args:
+        file: a file, or a labelled set's name or folder.
+        split: the part of a labelled set.
+        allow_duplicates: let several sequences of a file have one id.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -70,7 +75,7 @@ def sequences_of(file: str, split: Part) -> list[LabelledSequence]:
         triples = zip(rows["id"], dataset.codes(rows), rows["label"], strict=True)
         found, part = [LabelledSequence(*triple) for triple in triples], f" in its split {split.value}"
     else:
-        found, part = list(read_any(file, allow_duplicates=True)), ""
+        found, part = list(read_any(file, allow_duplicates=allow_duplicates)), ""
     if not found:
         raise InputError(f"{file}: holds no sequence{part}")
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dnalm.cli.evaluate import Part
+from dnalm.cli.explain_input import sequences_of
 from dnalm.cli.frame import Json, progress, say
 from dnalm.cli.output import STANDARD, figure_text, format_of, plain, print_json, whole_file
 from dnalm.cli.predict import check_length, classifier_of
@@ -119,21 +120,7 @@ def _check_output(output: str, kind: str) -> None:
 
 def _sequences(model: Classifier, file: str, split: Part, label: str | None) -> list[LabelledSequence]:
     """The sequences of a file or of a part of a labelled set: of one label, where they have labels."""
-    from dnalm.datasets.recipes import RECIPES, load_or_make
-    from dnalm.sequences import LabelledSequence, read_any
-    from dnalm.settings import settings
-
-    path = Path(file)
-    named = len(path.parts) == 1 and (file in RECIPES or (settings().datasets / file).is_dir())
-    if path.is_dir() or (named and not path.exists()):
-        dataset = load_or_make(file)
-        rows = dataset.table if split is Part.ALL else dataset.part(split.value)
-        triples = zip(rows["id"], dataset.codes(rows), rows["label"], strict=True)
-        found = [LabelledSequence(*triple) for triple in triples]
-    else:
-        found = list(read_any(file, allow_duplicates=True))
-    if not found:
-        raise InputError(f"{file}: holds no sequence" + (f" in its split {split.value}" if path.is_dir() else ""))
+    found = sequences_of(file, split)
     labels = {str(one.label) for one in found if one.label is not None}
     wanted = label if label is not None else model.config.positive
     if labels and wanted is not None:
