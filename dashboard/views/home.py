@@ -69,12 +69,20 @@ def _first_steps(scanner: str | None) -> None:
             "Where a model that is here finds promoters along 40,000 bases of E. coli K-12, known starts in red.",
             ("long-sequences", "See it scan", ":material/monitoring:", {"model": scanner}),
         )
-        steps.insert(0, see)
-    for column, (title, text, (page, label, icon, query)) in zip(st.columns(len(steps)), steps, strict=True):
-        with column, st.container(border=True, height="stretch"):
-            st.markdown(f"**{title}**")
-            st.write(text)
-            link(page, label, icon=icon, query=query)
+        why = (
+            "You have a promoter",
+            "Paste it: which of its bases the model reads, and what each mutation would do. Change it with a click.",
+            ("saliency", "See why", ":material/equalizer:", {}),
+        )
+        steps[:0] = [see, why]
+    across = 3 if len(steps) > 4 else len(steps)
+    for first in range(0, len(steps), across):
+        row = steps[first : first + across]
+        for column, (title, text, (page, label, icon, query)) in zip(st.columns(across), row, strict=False):
+            with column, st.container(border=True, height="stretch"):
+                st.markdown(f"**{title}**")
+                st.write(text)
+                link(page, label, icon=icon, query=query)
 
 
 def _counts() -> None:

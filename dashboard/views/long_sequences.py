@@ -14,6 +14,7 @@ from dashboard.charts.drawn import until_drawn
 from dashboard.charts.theme import LIGHT, look
 from dashboard.charts.track import track_figure
 from dashboard.features import Known
+from dashboard.links import link
 from dashboard.resources import FIRST_PICTURE, TIME_LIMIT, Sequence
 from dashboard.state import STRAND_SIGNS, STRANDS, STRIDES, Place, ScanState, read_state
 from dashboard.views import scan_parts
@@ -242,10 +243,20 @@ def _show(choice: Choice, track: Track) -> None:
     if place is not None:
         starts = features.calls_transcription_starts(choice.bundle)
         scan_parts.reading(choice.record, track, place, choice.bundle.config.anchor, boxes=starts)
+        _explain(choice, place)
     scan_parts.table(peaks, sites, kind)
     st.subheader("At the shell")
     st.write("The same scores as a file, from the command line:")
     st.code(command(choice, track.stride), language="bash")
+
+
+def _explain(choice: Choice, place: Place) -> None:
+    """The way to the pages that say why the site was called."""
+    site = f"{choice.record.id}:{place.position + 1:,}({place.strand})"
+    query = {"model": choice.bundle.name, "source": "genome", "genome": choice.sequence.key, "region": site}
+    with st.container(horizontal=True):
+        link("saliency", "Which bases does the model read here?", icon=":material/equalizer:", query=query)
+        link("mutation", "What would a mutation do here?", icon=":material/edit:", query=query)
 
 
 def _best(peaks: list[Peak]) -> Place:
