@@ -142,9 +142,15 @@ def _answers(
         return explain_many(task, classifier, sequences, seed=seed, processes=processes, store=store, **bars)
 
     unit = "steps" if len(sequences) == 1 else "sequences"
-    if target.partial is None or len(sequences) == 1:
+    if target.partial is None:
         with progress(what, unit) as advance:
             yield answers(None, advance)
+        return
+    # A file is begun when all is known: a kill before that leaves nothing behind but what is kept.
+    if len(sequences) == 1:
+        with progress(what, unit) as advance:
+            found = list(answers(None, advance))
+        yield iter(found)
         return
     try:
         with keeping(target.partial, header_of(task, classifier, sequences, seed)) as kept:
@@ -153,7 +159,9 @@ def _answers(
             elif kept.replaced:
                 say(f"{target.partial} was of another run and is begun anew")
             with progress(what, unit) as advance:
-                yield answers(kept, advance)
+                for _ in answers(kept, advance):
+                    pass
+            yield explain_many(task, classifier, sequences, seed=seed, store=kept)
     except KeyboardInterrupt:
         if target.partial.exists():
             say(f"what is done is kept in {target.partial}; the same command goes on from there")
