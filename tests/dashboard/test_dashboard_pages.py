@@ -61,7 +61,7 @@ def test_home_counts_what_is_here_and_leads_there(house):
     assert "1 model\n0 labelled sets\n0 jobs running" in shown
     assert "0 language models, 1 classifier; 1 of them came with dnalm" in shown
     assert [link.proto.label for link in page.get("page_link")] == [
-        *("See it scan", "Bring yours", "Teach a model", "Pre-train"),
+        *("See it scan", "See why", "Bring yours", "Teach a model", "Pre-train"),
         *("All models", "All data", "All jobs"),
     ]
 
