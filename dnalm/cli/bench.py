@@ -189,6 +189,7 @@ def report(
 ) -> None:
     """Write all that was measured as one page, results.md, with the picture of MCC against bits per base."""
     from dnalm.evaluation.bench.kept import rows_of, shipped
+    from dnalm.evaluation.results.explained import read_explained
     from dnalm.evaluation.results.figure import draw_curve
     from dnalm.evaluation.results.gather import read_results
     from dnalm.evaluation.results.page import render
@@ -202,7 +203,8 @@ def report(
     output.mkdir(parents=True, exist_ok=True)
     draw_curve(documents["mcc-vs-bits"], output / "images" / "mcc-vs-bits.png")
     page = output / "results.md"
-    write_whole(page, render(documents, read_services(source or shipped())))
+    kept = source or shipped()
+    write_whole(page, render(documents, [*read_explained(kept), *read_services(kept)]))
     typer.echo(page)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from dnalm.errors import InputError
 from dnalm.evaluation.folds import OutOfFold
 from dnalm.evaluation.results import gather as gathering
 from dnalm.evaluation.results import measure, page, tasks
+from dnalm.evaluation.results.explained import read_explained
 from dnalm.evaluation.results.figure import draw_curve
 from dnalm.evaluation.results.gather import gather
 from dnalm.evaluation.results.intervals import mean_figures
@@ -327,7 +329,17 @@ def test_what_is_committed_is_what_the_page_shows() -> None:
     data = PACKAGE_ROOT / "data" / "results"
     documents = {name: gathering.read_results(data, task) for name, task in TASKS.items()}
     shown = (PACKAGE_ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert shown == page.render(documents, read_services(data))
+    assert shown == page.render(documents, [*read_explained(data), *read_services(data)])
+
+
+def test_what_explanations_reach_stands_on_the_page_with_its_interval(tmp_path: Path) -> None:
+    data = PACKAGE_ROOT / "data" / "results"
+    shutil.copy(data / "minus-ten.json", tmp_path)
+    (one,) = read_explained(tmp_path)
+    kept = json.loads((data / "minus-ten.json").read_text())
+    found = kept["ways"][kept["headline"]]["promoters"]
+    assert [kept["headline"], f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"] == one["rows"][0][:2]
+    assert "| attribution | promoters | shuffled |" in page.render({name: {"rows": []} for name in TASKS}, [one])
 
 
 def test_a_service_s_table_stands_on_the_page_as_it_was_kept(tmp_path: Path) -> None:
