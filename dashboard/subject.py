@@ -142,27 +142,31 @@ def _example(name: str, bundle: Bundle) -> Subject:
     if one.edits:
         changed = edited(found.codes, parse_edits(one.edits, found.anchor), length=None, anchor=None)
         found = replace(found, codes=changed)
-    note = ""
-    if bundle.config.trained and not _of_bacteria(bundle):
-        note = (
-            f"{bundle.name} was not trained on bacteria: what it says of E. coli means little. "
-            "Choose a sequence of a labelled set, or paste one."
-        )
-    return replace(found, title=f"{one.name}, {one.note}", note=note)
+    return replace(found, title=f"{one.name}, {one.note}", note=_of_another_kind(bundle))
 
 
-def _of_bacteria(bundle: Bundle) -> bool:
+def _of_another_kind(bundle: Bundle) -> str:
+    """What to mind where a model that never met bacteria is shown E. coli."""
     words = f"{bundle.name} {bundle.config.description} {bundle.config.trained.get('dataset', '')}".lower()
-    return not any(word in words for word in ("human", "mouse", "mrna", "eukaryote"))
+    if not any(word in words for word in ("human", "mouse", "mrna", "eukaryote")):
+        return ""
+    return (
+        f"{bundle.name} was not trained on bacteria: what it says of E. coli means little. "
+        "Choose a sequence of a labelled set, or paste one."
+    )
 
 
 def _shipped_record(name: str) -> Record:
     for sequence in resources.sequences():
-        if sequence.path.parent == settings().shipped_data / "genomes":
+        if _ships(sequence):
             records = resources.records(sequence.path)
             if name in records:
                 return records[name]
     raise InputError(f"the genome with the record {name} is not here")
+
+
+def _ships(sequence: resources.Sequence) -> bool:
+    return sequence.path.parent == settings().shipped_data / "genomes"
 
 
 def _around(record: Record, position: int, strand: str, bundle: Bundle) -> Subject:
@@ -204,16 +208,17 @@ def _of_genome(query: Mapping[str, str], bundle: Bundle) -> Subject:
     if not text:
         raise InputError("say which region: RECORD:FIRST-LAST, RECORD:POSITION(-) of a site, or a gene's name")
     site = _site(text, known[key])
+    note = _of_another_kind(bundle) if _ships(known[key]) else ""
     if site is not None:
         record, position, strand = site
         if record not in records or not 0 <= position < len(records[record]):
             raise InputError(f"{known[key].title} has no base {text}")
-        return _around(records[record], position, strand, bundle)
+        return replace(_around(records[record], position, strand, bundle), note=note)
     region = Region.parse(text)
     if region.record not in records:
         raise InputError(f"{known[key].title} has no record {region.record!r}; it has {', '.join(list(records)[:3])}")
     codes = records[region.record].extract(region)
-    return Subject(codes, None, str(region), region)
+    return Subject(codes, None, str(region), region, note=note)
 
 
 def _site(text: str, sequence: resources.Sequence) -> tuple[str, int, str] | None:
@@ -280,4 +285,5 @@ def _fitted(subject: Subject, model: Classifier, wanted: str) -> Subject:
     if region is not None:
         low = region.start + start if region.strand == "+" else region.end - start - length
         region = Region(region.record, low, low + length, region.strand)
+    note = f"{note} {subject.note}".strip()
     return replace(subject, codes=np.ascontiguousarray(windows[start]), anchor=anchor, region=region, note=note)

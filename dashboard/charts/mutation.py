@@ -118,7 +118,7 @@ def _add_map(figure: go.Figure, one: Map, number: int, look: Look, *, place: tup
     figure.add_scatter(
         x=places[at], y=[LETTERS[to] for to in base], mode="markers",
         marker={"size": [6 if mine and len(letters) <= MOST_LETTERS else 16 for mine in own],
-                "symbol": ["circle" if mine else "square" for mine in own], "color": look.quiet,
+                "symbol": ["circle" if mine else "square" for mine in own], "color": look.quiet, "line": {"width": 0},
                 "opacity": [0.7 if mine and len(letters) <= MOST_LETTERS else 0 for mine in own]},
         hovertext=texts, hoverinfo="text", showlegend=False,
         customdata=[f"{there},{to}" for there, to in zip(at, base, strict=True)] if one.clickable else None,

@@ -101,6 +101,7 @@ def saliency_figure(
         margin={"t": _ABOVE, "b": _BELOW, "l": 64, "r": 12},
         shapes=shapes,
         bargap=0,
+        legend={"x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top"},
         dragmode="zoom",
     )
     widest = max(rows, key=lambda row: len(row.subject.codes)).subject
