@@ -137,23 +137,33 @@ def _site(subject: Subject, number: int, look: Look) -> list[dict[str, object]]:
 
 
 def scramble_figure(
-    found: Sequence[Scramble], subject: Subject, reference: float, look: Look, *, title: str, label: str
+    found: Sequence[Scramble],
+    subject: Subject,
+    reference: float,
+    look: Look,
+    *,
+    title: str,
+    label: str,
+    log_odds: bool = False,
 ) -> go.Figure:
-    """Mean probability where a stretch of k bases is replaced, one curve a k, with the spread over draws."""
+    """Mean probability, or log-odds, where a stretch of k bases is replaced, one curve a k, with all its draws.
+
+    `reference` is the sequence's own, in the unit that is drawn.
+    """
     figure, first = go.Figure(), int(subject.positions()[0])
     for number, one in enumerate(found):
         colour = _CURVES[number % len(_CURVES)]
         text = one.inserted[0] if len(one.inserted) == 1 else f"{one.k} base{'s' if one.k > 1 else ''}"
-        x = one.centres + first
-        if len(one.log_odds) > 1:
-            low, high = one.probability.min(0), one.probability.max(0)
+        x, drawn = one.centres + first, one.log_odds if log_odds else one.probability
+        if len(drawn) > 1:
+            low, high = drawn.min(0), drawn.max(0)
             figure.add_scatter(
                 x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself", fillcolor=colour,
                 opacity=0.13, line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False, legendgroup=text,
             )  # fmt: skip
         spread = [f"<br>standard deviation {value:.3f}" if np.isfinite(value) else "" for value in one.spread]
         figure.add_scatter(
-            x=x, y=one.mean, mode="lines", line={"color": colour, "width": 2}, name=text, legendgroup=text,
+            x=x, y=drawn.mean(0), mode="lines", line={"color": colour, "width": 2}, name=text, legendgroup=text,
             hovertext=[f"{text} from {name(subject, int(start))}<br>probability {mean:.3f}{more}"
                        for start, mean, more in zip(one.starts, one.mean, spread, strict=True)],
             hoverinfo="text",
@@ -167,7 +177,8 @@ def scramble_figure(
         legend={"title": {"text": "replaced: "}},
     )
     figure.update_xaxes(axis(subject))
-    figure.update_yaxes(range=[-0.03, 1.03], title={"text": f"probability of {html.escape(label)}"})
+    words = f"{'log-odds' if log_odds else 'probability'} of {html.escape(label)}"
+    figure.update_yaxes(range=None if log_odds else [-0.03, 1.03], title={"text": words})
     return figure
 
 

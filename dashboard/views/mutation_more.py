@@ -27,6 +27,7 @@ from dnalm.model.bundle import Bundle
 
 DRAWS = ("3", "5", "10", "20")
 WAYS = {"fresh": "Fresh random bases at each place", "fixed": "The same at all places", "given": "What I give"}
+SCALES = {"probability": "Probability", "log_odds": "Log-odds"}
 WINDOWS = ("10", "15", "20", "30")
 DELETED = ("1", "2", "3", "6", "10")
 MOST_VARIANTS = 5000
@@ -65,11 +66,22 @@ def scramble(bundle: Bundle, editing: Editing, label: str | None) -> None:
     model = resources.model(bundle)
     wanted = label or bundle.config.positive or model.predict([subject.codes])[0].label
     reference = float(model.probabilities([subject.codes])[0, bundle.config.labels.index(wanted)])
+    scale = inputs.chosen("scale", list(SCALES), "probability")
+    st.segmented_control(
+        "Drawn as",
+        list(SCALES),
+        format_func=SCALES.get,
+        required=True,
+        help="Log-odds show what a probability near 1 or 0 hides.",
+        **inputs.bound("scale", scale, default="probability"),
+    )
     title = _where_it_falls(found, subject, reference)
-    figure = scramble_figure(found, subject, reference, look(), title=title, label=wanted)
+    at = reference if scale == "probability" else float(np.log(reference / (1 - reference)))
+    told = {"title": title, "label": wanted, "log_odds": scale == "log_odds"}
+    figure = scramble_figure(found, subject, at, look(), **told)
     st.plotly_chart(figure, theme=None, key="scramble_chart", config={"displaylogo": False}, alt=title)
     st.caption(
-        "A line is the mean probability where the stretch around that base was replaced; the band holds all draws. "
+        "A line is the mean where the stretch around that base was replaced; the band holds all draws. "
         f"Dashed: as it is, {reference:.3f}. Seed {explaining.SEED}."
     )
     _download(_scramble_table(found, subject), f"scramble.{bundle.name}.tsv")
