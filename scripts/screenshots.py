@@ -27,6 +27,10 @@ PAGES = {
     "jobs": "/jobs",
     "models": "/models",
     "benchmarks": "/benchmarks",
+    "saliency": "/saliency",
+    "mutation": "/mutation?edits=-12T%3EG",
+    "motifs": "/motifs",
+    "embedding": "/embedding",
     "long-sequences": "/long-sequences",
 }
 SIZES = {"": {"width": 1440, "height": 900}, "-800": {"width": 800, "height": 900}}
