@@ -221,7 +221,9 @@ def draw_curves(one: Placed, curves: Sequence[Curve], before: float, title: str,
             spread = draws.std(0, ddof=1)
             low, high = (mean - spread, mean + spread) if flat else np.clip([mean - spread, mean + spread], 0, 1)
             axes.fill_between(curve.places, low, high, color=colour, alpha=0.15, lw=0)
-        axes.plot(curve.places, mean, color=colour, lw=1.6 if len(one) <= MOST_ROWS * ROW else 0.7, label=_plain(curve.name))
+        axes.plot(
+            curve.places, mean, color=colour, lw=1.6 if len(one) <= MOST_ROWS * ROW else 0.7, label=_plain(curve.name)
+        )
     axes.set_ylabel(f"{'log-odds' if flat else 'probability'} of {_plain(label)}")
     if not flat:
         axes.set_ylim(-0.03, 1.02)
