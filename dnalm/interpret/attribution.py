@@ -158,7 +158,7 @@ def attribute(
     classes = [class_of(classifier, label, row) for row in logits]
     found: list[Attribution] = []
     for number, (codes, target, row) in enumerate(zip(sequences, classes, logits, strict=True)):
-        work = _Work(classifier, np.asarray(codes), target, steps, occluded, generator)
+        work = _Work(classifier, np.array(codes), target, steps, occluded, generator)  # its own: PyTorch writes
         against = work.baselines(baseline, shuffles) if method in NEEDS_BASELINE else None
         with _gradients_on(classifier):
             scores, begin = work.run(method, against)

@@ -79,8 +79,13 @@ def parse_edits(text: str, anchor: int | None = None) -> list[Edit]:
     return [parse_edit(one, anchor) for one in re.split(r"[,;\s]+", text.strip()) if one]
 
 
-def apply_edits(codes: Codes, edits: Sequence[Edit]) -> Codes:
+def apply_edits(codes: Codes, edits: Sequence[Edit], anchor: int | None = None) -> Codes:
     """The sequence with all edits, whose positions are those of the sequence as it is given.
+
+    Args:
+        codes: base codes, shape `(length,)`.
+        edits: in any order.
+        anchor: the site that messages count from.
 
     Raises:
         InputError: what an edit replaces is not there, or two touch the same base.
@@ -89,12 +94,13 @@ def apply_edits(codes: Codes, edits: Sequence[Edit]) -> Codes:
     for edit in sorted(edits):
         end = edit.position + len(edit.ref)
         if edit.position < at:
-            raise InputError(f"{edit.written()}: another change touches this base too")
+            raise InputError(f"{edit.written(anchor)}: another change touches this base too")
         if end > len(codes) or edit.position > len(codes):
-            raise InputError(f"{edit.written()} lies beyond the sequence's last base, {len(codes):,}")
+            raise InputError(f"{edit.written(anchor)} lies beyond the sequence's last base, {len(codes):,}")
         there = decode(codes[edit.position : end])
         if there != edit.ref:
-            raise InputError(f"{edit.written()}: base {edit.position + 1} is {there}, not {edit.ref}")
+            here = numbered(edit.position, anchor)
+            raise InputError(f"{edit.written(anchor)}: base {here} is {there}, not {edit.ref}")
         pieces += [codes[at : edit.position], encode(edit.alt)]
         at = end
     return np.concatenate([*pieces, codes[at:]])
@@ -118,7 +124,7 @@ def refit(codes: Codes, length: int, anchor: int, moved: int) -> Codes:
 
 def edited(codes: Codes, edits: Sequence[Edit], *, length: int | None, anchor: int | None) -> Codes:
     """The sequence with edits as a model reads it: `refit` where the model reads one `length` alone."""
-    changed = apply_edits(codes, edits)
+    changed = apply_edits(codes, edits, anchor)
     if length is None or len(changed) == length:
         return changed
     site = 0 if anchor is None else anchor
