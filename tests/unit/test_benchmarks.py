@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is no part of 
 import dnalm
 from benchmarks import (
     cost,
+    faithfulness,
     fastai_peer,
     inference,
     large_genome,
@@ -236,3 +237,8 @@ def test_rows_of_mutating_without_tangermeme() -> None:
         ("dnalm", 450.0, ""),
         ("dnalm, one sequence", 1.0, ""),
     ]
+
+
+def test_the_tables_of_faithfulness_are_those_of_what_is_kept() -> None:
+    page = (PACKAGE_ROOT / "docs" / "faithfulness.md").read_text(encoding="utf-8")
+    assert faithfulness.tables(faithfulness.kept()) in page
