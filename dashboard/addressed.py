@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+
+_WHOLE = re.compile(r"[0-9]{1,12}")
 
 
 def chosen(parameter: str, options: Sequence[str], default: str) -> str:
     """What the address says, if it is among the options; else the default."""
     value = st.query_params.get(parameter, default)
     return value if value in options else default
+
+
+def whole(text: str) -> int | None:
+    """A whole number as it stands in an address; None where it is none, or absurdly long."""
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def bound(page: str, parameter: str, value: Any, *, default: str = "", clears: Sequence[str] = ()) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import resources
 from dashboard.turns import a_turn
 from dnalm.alphabet import Codes, encode
+from dnalm.errors import InputError
 from dnalm.interpret.attribution import METHODS, Attribution, Baseline, Method, attribute
 from dnalm.interpret.average import Average, average
 from dnalm.interpret.edits import deletions, edited
@@ -36,6 +37,8 @@ BASELINES: dict[str, str] = {
 assert set(TITLES) == {MUTATION, *METHODS}
 LONGEST_MAP = 600
 """Bases whose every change a page computes at a time."""
+LONGEST_BY = {"occlusion": 800, "gradient-shap": 800}
+"""Bases that the slow methods are tried on."""
 LONG = 1500
 """Of longer sequences changes are followed with less patience: to 1e-5, which probabilities do not show."""
 _BUDGET = 16_000  # bases read for an integral
@@ -49,7 +52,16 @@ def effort(length: int) -> tuple[int, int]:
 
 
 def attribution(bundle: Bundle, codes: Codes, method: Method, baseline: Baseline, label: str | None) -> Attribution:
-    """What each base adds, from the cache where this was asked before."""
+    """What each base adds, from the cache where this was asked before.
+
+    Raises:
+        InputError: the method takes too long on a sequence of this length.
+    """
+    if len(codes) > LONGEST_BY.get(method, len(codes)):
+        raise InputError(
+            f"{TITLES[method]} takes too long for a page on {len(codes):,} bases: {LONGEST_BY[method]:,} at most;"
+            " choose a region, another method, or `dnalm explain saliency`"
+        )
     return _attribution(str(bundle.folder), resources.stamp(bundle), codes.tobytes(), method, baseline, label)
 
 

@@ -6,15 +6,19 @@ The address says which; what a model of one length reads of it is cut here.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import streamlit as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dashboard import features, resources, sets
+from dashboard.addressed import whole
+from dashboard.turns import a_turn
 from dnalm.alphabet import UNKNOWN, Codes, encode
 from dnalm.errors import InputError
 from dnalm.interpret.edits import Edit, edited, parse_edits
@@ -28,8 +32,9 @@ from dnalm.tracks import site_window
 SOURCES = {"example": "A known promoter", "set": "From a labelled set", "genome": "From a genome", "paste": "Pasted"}
 LONGEST = 5000
 """Bases of a sequence that a page looks at whole; of longer ones a region is asked for."""
-MOST_TRIED = 1500
-"""Windows of a longer sequence that are tried to find the one a model likes best."""
+MOST_TRIED = 90_000
+"""Bases read to find the window of a longer sequence that a model likes best: of more, some windows are left out."""
+MOST_EDITS = 60
 AROUND = 400  # bases around a site, for models that read any length
 
 
@@ -44,6 +49,7 @@ class Subject:
         region: where it lies, where that is known; read along its strand.
         label: its class in its labelled set.
         note: what was done to it, or what to mind.
+        sited: whether the site is known to be where the numbers count from.
     """
 
     codes: Codes
@@ -52,6 +58,12 @@ class Subject:
     region: Region | None = None
     label: str | None = None
     note: str = ""
+    sited: bool = True
+
+    @property
+    def id(self) -> str:
+        """A name without spaces, for files."""
+        return re.sub(r"[^A-Za-z0-9_.:()+-]+", "_", self.title.split(",")[0]).strip("_") or "sequence"
 
     def positions(self) -> np.ndarray:
         """The field's numbers of all bases as places on an axis: 0 is +1, -1 is -1; or from 1 where none counts."""
@@ -114,7 +126,12 @@ def read_subject(query: Mapping[str, str], user: User, bundle: Bundle, model: Cl
         raise InputError(
             f"{found.title} has {len(found.codes):,} bases; a page looks at {LONGEST:,} at most: choose a region of it"
         )
-    return _fitted(found, model, query.get("from", ""))
+    found = _fitted(found, model, query.get("from", ""))
+    unknown = int((found.codes == UNKNOWN).sum())
+    if unknown:
+        words = f"{unknown:,} of its {len(found.codes):,} bases are unknown (N)."
+        found = replace(found, note=f"{found.note} {words}".strip())
+    return found
 
 
 def read_edits(text: str, subject: Subject, model: Classifier) -> tuple[list[Edit], list[Codes]]:
@@ -127,9 +144,13 @@ def read_edits(text: str, subject: Subject, model: Classifier) -> tuple[list[Edi
         InputError: one cannot be read, or what it replaces is not there.
     """
     changes, sequences = parse_edits(text, subject.anchor), [subject.codes]
+    if len(changes) > MOST_EDITS:
+        raise InputError(f"{len(changes)} changes; a page takes {MOST_EDITS}")
     for change in changes:
         length = model.module.fixed_length
         sequences.append(edited(sequences[-1], [change], length=length, anchor=subject.anchor))
+        if len(sequences[-1]) > LONGEST:
+            raise InputError(f"with {change.written(subject.anchor)} the sequence is longer than {LONGEST:,} bases")
     return changes, sequences
 
 
@@ -148,6 +169,8 @@ def _example(name: str, bundle: Bundle) -> Subject:
 def _of_another_kind(bundle: Bundle) -> str:
     """What to mind where a model that never met bacteria is shown E. coli."""
     words = f"{bundle.name} {bundle.config.description} {bundle.config.trained.get('dataset', '')}".lower()
+    if "16s" in words:
+        return f"{bundle.name} tells genera apart by 16S reads: what it says of a promoter means nothing."
     if not any(word in words for word in ("human", "mouse", "mrna", "eukaryote")):
         return ""
     return (
@@ -211,9 +234,11 @@ def _of_genome(query: Mapping[str, str], bundle: Bundle) -> Subject:
     note = _of_another_kind(bundle) if _ships(known[key]) else ""
     if site is not None:
         record, position, strand = site
+        if ":" not in text and features.calls_transcription_starts(bundle):
+            note += f" +1 is the first base of {text}; {bundle.name} looks for starts of transcription, before it."
         if record not in records or not 0 <= position < len(records[record]):
             raise InputError(f"{known[key].title} has no base {text}")
-        return replace(_around(records[record], position, strand, bundle), note=note)
+        return replace(_around(records[record], position, strand, bundle), title=text, note=note.strip())
     region = Region.parse(text)
     if region.record not in records:
         raise InputError(f"{known[key].title} has no record {region.record!r}; it has {', '.join(list(records)[:3])}")
@@ -225,9 +250,9 @@ def _site(text: str, sequence: resources.Sequence) -> tuple[str, int, str] | Non
     """A site given as `RECORD:POSITION(strand)`, 1-based, or as the name of a gene, whose start it is."""
     record, _, rest = text.rpartition(":")
     number, _, strand = rest.partition("(")
-    number = number.replace(",", "").strip()
-    if record and number.isdigit():
-        return record, int(number) - 1, strand.rstrip(")") if strand.rstrip(")") in ("+", "-") else "+"
+    position = whole(number.replace(",", "").strip())
+    if record and position is not None:
+        return record, position - 1, strand.rstrip(")") if strand.rstrip(")") in ("+", "-") else "+"
     if record:
         return None
     for gene in features.genes(sequence):
@@ -266,24 +291,42 @@ def _fitted(subject: Subject, model: Classifier, wanted: str) -> Subject:
             f"{subject.title} has {size} bases; {model.name} reads exactly {length}. Give more of it, or choose a model"
             " that reads any length"
         )
+    counted = (
+        f" +1 is where {model.name} has the start site, base {(anchor or 0) + 1} of its window; that one is there is"
+        " not known."
+        if anchor is not None and subject.anchor is None
+        else ""
+    )
+    sited = subject.anchor is not None
     if size == length:
-        return replace(subject, anchor=anchor)
+        return replace(subject, anchor=anchor, sited=sited, note=f"{subject.note}{counted}".strip())
     windows = sliding_window_view(subject.codes, length)
-    if wanted.isdigit() and 1 <= int(wanted) <= len(windows):
-        start, words = int(wanted) - 1, ""
+    asked = whole(wanted)
+    if asked is not None and 1 <= asked <= len(windows):
+        start, words = asked - 1, ""
     else:
-        step = -(-len(windows) // MOST_TRIED)
-        tried = np.ascontiguousarray(windows[::step])
-        tried = np.where((tried == UNKNOWN).mean(1, keepdims=True) > 0.5, UNKNOWN, tried).astype(np.uint8)
-        column = model.config.labels.index(model.config.positive or model.config.labels[-1])
-        start, words = int(np.argmax(model.probabilities(tried)[:, column])) * step, ", the one it scores highest"
+        step = -(-len(windows) * length // MOST_TRIED)
+        start = _best_window(str(model.bundle.folder), subject.codes.tobytes(), length, step, model)
+        words = (
+            f", the one it scores highest of {-(-len(windows) // step):,} on this strand; random DNA of such a length"
+            " often has one that it scores high too"
+        )
     note = (
         f"{model.name} reads {length} bases: of the {size:,} given, bases {start + 1:,} to {start + length:,} are"
-        f" shown{words}."
+        f" shown{words}.{counted} {subject.note}"
     )
     region = subject.region
     if region is not None:
         low = region.start + start if region.strand == "+" else region.end - start - length
         region = Region(region.record, low, low + length, region.strand)
-    note = f"{note} {subject.note}".strip()
-    return replace(subject, codes=np.ascontiguousarray(windows[start]), anchor=anchor, region=region, note=note)
+    told = {"anchor": anchor, "region": region, "note": note.strip(), "sited": sited}
+    return replace(subject, codes=np.ascontiguousarray(windows[start]), **told)
+
+
+@st.cache_data(max_entries=100, show_spinner="Looking for the window that the model scores highest")
+def _best_window(folder: str, codes: bytes, length: int, step: int, _model: Classifier) -> int:
+    with a_turn():
+        tried = np.ascontiguousarray(sliding_window_view(np.frombuffer(codes, np.uint8), length)[::step])
+        tried = np.where((tried == UNKNOWN).mean(1, keepdims=True) > 0.5, UNKNOWN, tried).astype(np.uint8)
+        column = _model.config.labels.index(_model.config.positive or _model.config.labels[-1])
+        return int(np.argmax(_model.probabilities(tried)[:, column])) * step

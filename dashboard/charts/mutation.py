@@ -38,7 +38,7 @@ class Map:
 def map_figure(
     maps: Sequence[Map], look: Look, *, title: str, logos: Sequence[tuple[str, Subject, NDArray[np.floating]]] = ()
 ) -> go.Figure:
-    """Logos of what each base is worth, and below them maps of what each change does, over one axis of positions.
+    """Maps of what each change does, and below them logos of what each base is worth, over one axis of positions.
 
     Cells are places to click: the markers of a clickable map carry the change as custom data, "at,base".
 
@@ -49,13 +49,13 @@ def map_figure(
         logos: title, sequence and heights `(length,)`.
     """
     count = len(logos) + len(maps)
-    heights = [_LOGO] * len(logos) + [_MAP] * len(maps)
+    heights = [_MAP] * len(maps) + [_LOGO] * len(logos)
     figure = make_subplots(
         rows=count, cols=1, shared_xaxes=True, row_heights=heights, vertical_spacing=0.16 / max(2, count),
-        subplot_titles=[html.escape(one[0]) for one in logos] + [html.escape(one.title) for one in maps],
+        subplot_titles=[html.escape(one.title) for one in maps] + [html.escape(one[0]) for one in logos],
     )  # fmt: skip
     shapes = []
-    for number, (_, subject, worth) in enumerate(logos, 1):
+    for number, (_, subject, worth) in enumerate(logos, len(maps) + 1):
         heights_of = on_bases(np.asarray(worth), subject.codes)
         axes = ("x" if number == 1 else f"x{number}", "y" if number == 1 else f"y{number}")
         if len(subject.codes) <= MOST_LETTERS:
@@ -69,14 +69,20 @@ def map_figure(
         )  # fmt: skip
         figure.update_yaxes(range=limits([heights_of]), nticks=4, title={"text": "worth"}, row=number, col=1)
         shapes += _site(subject, number, look)
-    for number, one in enumerate(maps, len(logos) + 1):
+    for number, one in enumerate(maps, 1):
         _add_map(figure, one, number, look, place=_middle(figure, number))
         shapes += _site(one.subject, number, look)
     widest = max([one.subject for one in maps], key=lambda subject: len(subject.codes))
     told = axis(widest)
     figure.update_layout(
         template=template(look),
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17, "color": look.text}, "automargin": False},
+        title={
+            "text": html.escape(title),
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 17, "color": look.text},
+            "automargin": False,
+        },
         height=150 + sum(heights) + 34 * count,
         margin={"t": 84, "b": 58, "l": 56, "r": 84},
         shapes=shapes,
@@ -171,7 +177,13 @@ def scramble_figure(
     figure.add_hline(y=reference, line={"color": look.quiet, "width": 1, "dash": "dash"})
     figure.update_layout(
         template=template(look),
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17, "color": look.text}, "automargin": False},
+        title={
+            "text": html.escape(title),
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 17, "color": look.text},
+            "automargin": False,
+        },
         height=430,
         shapes=[*figure.layout.shapes, *_site(subject, 1, look)],
         legend={"title": {"text": "replaced: "}},
@@ -198,7 +210,13 @@ def pairs_figure(found: Epistasis, subject: Subject, look: Look, *, title: str) 
     )  # fmt: skip
     figure.update_layout(
         template=template(look),
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17, "color": look.text}, "automargin": False},
+        title={
+            "text": html.escape(title),
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 17, "color": look.text},
+            "automargin": False,
+        },
         width=700,
         height=640,
     )
@@ -226,7 +244,13 @@ def without_figure(
         )  # fmt: skip
     figure.update_layout(
         template=template(look),
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17, "color": look.text}, "automargin": False},
+        title={
+            "text": html.escape(title),
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 17, "color": look.text},
+            "automargin": False,
+        },
         height=400,
         shapes=_site(subject, 1, look),
         legend={"title": {"text": "taken out: "}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def axis(subject: Subject, shown: tuple[int, int] | None = None) -> dict[str, An
     """Ticks, title and range of the axis, for `figure.update_xaxes`; places are `subject.positions()`."""
     start, end = shown or (0, len(subject.codes))
     places = subject.positions()
-    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000) if (end - start) / step <= _MOST_TICKS)
+    steps = (5, 10, 20, 50, 100, 200, 500)
+    step = next((step for step in steps if (end - start) / step <= _MOST_TICKS), 1000)
     if subject.anchor is None:
         ticks = [place for place in places[start:end] if place % step == 0]
         words = "position (bases)"
@@ -49,7 +51,7 @@ def names(subject: Subject) -> list[str]:
         text = f"{letter} at {name(subject, offset)}"
         if region is not None and len(region) == len(letters):
             at = region.start + offset if region.strand == "+" else region.end - 1 - offset
-            text += f"<br>{region.record}:{at + 1:,}({region.strand})"
+            text += f"<br>{html.escape(region.record)}:{at + 1:,}({region.strand})"
         found.append(text)
     return found
 

@@ -96,7 +96,13 @@ def saliency_figure(
         figure.update_yaxes(range=[low, high], title={"text": row.unit}, row=number, col=1, nticks=5)
     figure.update_layout(
         template=template(look),
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17, "color": look.text}, "automargin": False},
+        title={
+            "text": html.escape(title),
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 17, "color": look.text},
+            "automargin": False,
+        },
         height=_ABOVE + _BELOW + ROW * len(rows) + 30 * (len(rows) - 1),
         margin={"t": _ABOVE, "b": _BELOW, "l": 64, "r": 12},
         shapes=shapes,

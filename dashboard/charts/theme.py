@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -63,6 +65,12 @@ DARK = Look(
 def look() -> Look:
     """The colours for the theme that the person has chosen in the browser."""
     return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def heading(text: str, colours: Look) -> dict[str, Any]:
+    """A chart's title, which says what to see: plain text, whatever names are in it."""
+    font = {"size": 17, "color": colours.text}
+    return {"text": html.escape(text), "x": 0, "xanchor": "left", "font": font, "automargin": False}
 
 
 def template(colours: Look) -> go.layout.Template:

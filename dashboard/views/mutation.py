@@ -35,12 +35,12 @@ def page() -> None:
     try:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             bundle, other = inputs.pick_models(user)
-            label = inputs.pick_label(bundle)
             view = addressed.chosen("view", list(VIEWS), "map")
             st.segmented_control(
                 "View", list(VIEWS), format_func=VIEWS.get, required=True, **inputs.bound("view", view, default="map")
             )
-        inputs.pick_source(user, bundle)
+        if not inputs.pick_source(user, bundle):
+            return
         model = resources.model(bundle)
         subject = read_subject(inputs.asked(bundle), user, bundle, model)
         try:
@@ -48,12 +48,16 @@ def page() -> None:
         except InputError as error:
             st.error(f"The changes could not be made: {plain(str(error))}", icon=":material/error:")
             editing = mutation_map.Editing(subject, [], [subject.codes])
+        label = inputs.pick_label(bundle, model.predict([subject.codes])[0].label)
         mutation_map.editor(bundle, editing, label)
         with st.spinner("Reading the model"):
             if view == "map":
                 mutation_map.show(user, bundle, other, editing, label)
             else:
                 mutation_more.SHOW[view](bundle, editing, label)
+                if other is not None:
+                    st.caption("The second model is shown under Every change alone.")
+        mutation_map.history(bundle, editing, label)
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,23 +17,23 @@ from dashboard.charts.positions import name
 from dashboard.charts.theme import look
 from dashboard.links import link
 from dashboard.saying import plain
-from dashboard.subject import Subject, read_edits, read_subject
+from dashboard.subject import MOST_EDITS, Subject, read_edits, read_subject
 from dashboard.views import saliency_parts as parts
 from dashboard.views import subject_inputs as inputs
 from dnalm.alphabet import Codes, decode
 from dnalm.errors import DnalmError
 from dnalm.files import picture_bytes
-from dnalm.interpret.edits import Edit, parse_edit
+from dnalm.interpret.edits import Edit
 from dnalm.interpret.logo import LETTERS
 from dnalm.interpret.mutation import Saturation, probability_of
 from dnalm.interpret.pictures import draw_saturation
 from dnalm.interpret.placed import Placed
 from dnalm.lab.people import User
 from dnalm.model.bundle import Bundle
+from dnalm.model.predict import Classifier
 
 UNITS = {"log_odds": "Log-odds", "probability": "Probability"}
 STRONGEST = 12
-MOST_EDITS = 60
 _REFUSED = "mutation_refused"
 
 
@@ -52,8 +53,15 @@ class Editing:
 
     @property
     def now(self) -> Subject:
-        """The sequence with all changes."""
-        return replace(self.original, codes=self.sequences[-1]) if self.edits else self.original
+        """The sequence with all changes; one that moved its bases lies in no region of the genome any more."""
+        if not self.edits:
+            return self.original
+        region, anchor = self.original.region, self.original.anchor
+        if any(len(one.ref) != len(one.alt) for one in self.edits):
+            region = None
+            if anchor is not None and len(self.sequences[-1]) != len(self.original.codes):
+                anchor += sum(len(one.alt) - len(one.ref) for one in self.edits if one.position < anchor)
+        return replace(self.original, codes=self.sequences[-1], region=region, anchor=anchor)
 
 
 def editor(bundle: Bundle, editing: Editing, label: str | None) -> None:
@@ -76,36 +84,38 @@ def editor(bundle: Bundle, editing: Editing, label: str | None) -> None:
             placeholder="-12T>A" if editing.original.anchor is not None else "45T>A",
             width=190,
             on_change=_typed,
-            args=(editing.original.anchor,),
+            args=(editing.now, resources.model(bundle)),
             help="From the start site: -12T>A; from the first base: 45T>A. Several with commas. -12T>- deletes.",
         )
-        undo, back = partial(_keep, len(editing.edits) - 1), partial(_keep, 0)
-        st.button("Undo", icon=":material/undo:", disabled=not editing.edits, on_click=undo)
-        st.button("As it was", icon=":material/restart_alt:", disabled=not editing.edits, on_click=back)
+        asked = len(_edits())  # also those that could not be made
+        undo, back = partial(_keep, asked - 1), partial(_keep, 0)
+        st.button("Undo", icon=":material/undo:", disabled=not asked, on_click=undo)
+        st.button("As it was", icon=":material/restart_alt:", disabled=not asked, on_click=back)
         _copy_link()
     st.markdown(
-        f"**{plain(bundle.name)}** calls {plain(editing.original.title)}"
+        f"{plain(editing.original.title)}: **{plain(bundle.name)}** calls it"
         + (", with your changes, " if editing.edits else " ")
-        + f"**{plain(calls[-1].label)}**."
+        + f"**{plain(calls[-1].label)}**{parts.threshold_of(bundle)}."
         + (f" Before them: {before:.3f}." if editing.edits else "")
     )
     if editing.original.note:
         st.caption(plain(editing.original.note))
     if st.session_state.get(_REFUSED):
         st.error(plain(st.session_state.pop(_REFUSED)), icon=":material/error:")
-    if editing.edits:
-        _history(bundle, editing, wanted)
 
 
-def _history(bundle: Bundle, editing: Editing, label: str) -> None:
+def history(bundle: Bundle, editing: Editing, label: str | None) -> None:
     """The changes in order with the probability after each; a press goes back to one."""
+    if not editing.edits:
+        return
+    label = label or bundle.config.positive or bundle.config.labels[0]
     said = resources.model(bundle).probabilities(editing.sequences)[:, bundle.config.labels.index(label)]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("History:", width="content")
         for number, probability in enumerate(said):
             text = "as it was" if number == 0 else editing.edits[number - 1].written(editing.original.anchor)
             st.button(
-                f"{text.replace('-', '−') if number else text} · {probability:.3f}",
+                f"{text.replace('-', '−', 1) if number else text} · {probability:.3f}",
                 key=f"mutation_history_{number}",
                 type="tertiary",
                 disabled=number == len(said) - 1,
@@ -130,7 +140,7 @@ def _quoted(text: str) -> str:
 
 
 def _edits() -> list[str]:
-    return [one for one in st.query_params.get("edits", "").split(",") if one]
+    return [one for one in re.split(r"[,;\s]+", st.query_params.get("edits", "")) if one]
 
 
 def _keep(count: int) -> None:
@@ -146,15 +156,15 @@ def add(texts: Sequence[str]) -> None:
     st.query_params["edits"] = ",".join([*_edits(), *texts][:MOST_EDITS])
 
 
-def _typed(anchor: int | None) -> None:
-    text = st.session_state["mutation_typed"]
+def _typed(now: Subject, model: Classifier) -> None:
+    """Make what was typed, or say why it cannot be."""
     try:
-        edits = [parse_edit(one, anchor) for one in text.replace(",", " ").replace(";", " ").split()]
+        edits, _ = read_edits(st.session_state["mutation_typed"], now, model)
     except DnalmError as error:
         st.session_state[_REFUSED] = str(error)
         return
     st.session_state["mutation_typed"] = ""
-    add([one.written(anchor) for one in edits])
+    add([one.written(now.anchor) for one in edits])
 
 
 def show(user: User, bundle: Bundle, other: Bundle | None, editing: Editing, label: str | None) -> None:
@@ -169,7 +179,8 @@ def show(user: User, bundle: Bundle, other: Bundle | None, editing: Editing, lab
         was = explaining.saturation(bundle, editing.original.codes, label, parts.mapped(editing.original))
         logos.append(("What each was worth before your changes", editing.original, was.bases))
     if other is not None:
-        maps += _others(user, bundle, other, editing, maps[0], unit)
+        inputs.say_two_kinds(bundle, other)
+        maps += _others(user, bundle, other, editing, maps[0], unit, label)
     title = _title(found, now)
     figure = map_figure(maps, look(), title=title, logos=logos)
     key = f"mutation_map_{st.query_params.get('edits', '')}_{bundle.name}"
@@ -202,19 +213,25 @@ def show(user: User, bundle: Bundle, other: Bundle | None, editing: Editing, lab
 
 
 def _map(bundle: Bundle, subject: Subject, found: Saturation, unit: str, *, clickable: bool = False) -> Map:
-    change = found.change if unit == "log_odds" else found.change_in_probability
+    change = np.array(found.change if unit == "log_odds" else found.change_in_probability)
+    change[: found.span[0]] = change[found.span[1] :] = np.nan  # not tried
     words = "change in log-odds" if unit == "log_odds" else "change in probability"
     return Map(f"{bundle.name}: {words} of {found.label}", subject, change, UNITS[unit].lower(), clickable)
 
 
-def _others(user: User, bundle: Bundle, other: Bundle, editing: Editing, mine: Map, unit: str) -> list[Map]:
+def _others(
+    user: User, bundle: Bundle, other: Bundle, editing: Editing, mine: Map, unit: str, label: str | None
+) -> list[Map]:
     """The other model's map of the same sequence, and what the two differ by."""
     model = resources.model(other)
     theirs = read_subject(inputs.asked(bundle), user, other, model)
     _, sequences = read_edits(st.query_params.get("edits", ""), theirs, model)
     theirs = replace(theirs, codes=sequences[-1])
-    found = explaining.saturation(other, theirs.codes, None, parts.mapped(theirs))
+    shared_class = label if label in other.config.labels else None
+    found = explaining.saturation(other, theirs.codes, shared_class, parts.mapped(theirs))
     yours = _map(other, theirs, found, unit)
+    if label is not None and shared_class is None:  # they speak of different classes
+        return [yours]
     places = np.intersect1d(mine.subject.positions(), theirs.positions())
     if not len(places):
         return [yours]
@@ -246,7 +263,10 @@ def _title(found: Saturation, subject: Subject) -> str:
     after = found.probability[at, base]
     change = f"{name(subject, at)} {decode(subject.codes[at : at + 1])}→{LETTERS[base]}"
     before = float(probability_of(np.float64(found.reference)))
-    return f"{change} takes most: probability of {found.label} {before:.3f} → {after:.3f}"
+    tried = "" if found.span == (0, len(subject.codes)) else f" of bases {found.span[0] + 1:,} to {found.span[1]:,}"
+    if f"{before:.3f}" == f"{after:.3f}":
+        return f"{change} takes most{tried}: {found.change[at, base]:+.2f} log-odds of {found.label}"
+    return f"{change} takes most{tried}: probability of {found.label} {before:.3f} → {after:.3f}"
 
 
 def table(subject: Subject, found: Saturation) -> pd.DataFrame:
@@ -278,7 +298,7 @@ def _downloads(bundle: Bundle, subject: Subject, found: Saturation) -> None:
         "tsv": ("TSV", "text/tab-separated-values", lambda: table(subject, found).to_csv(sep="\t", index=False)),
         "svg": ("SVG", "image/svg+xml", partial(picture, "svg")),
         "png": ("PNG", "image/png", partial(picture, "png")),
-        "fa": ("FASTA", "text/plain", lambda: f">{subject.title}\n{decode(subject.codes)}\n"),
+        "fa": ("FASTA", "text/plain", lambda: f">{subject.id}\n{decode(subject.codes)}\n"),
     }
     st.write("Download:")
     for ending, (title, mime, make) in files.items():

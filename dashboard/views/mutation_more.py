@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import explaining, resources
+from dashboard.addressed import whole
 from dashboard.charts.mutation import pairs_figure, scramble_figure, without_figure
 from dashboard.charts.positions import name
 from dashboard.charts.theme import look
@@ -31,7 +32,8 @@ SCALES = {"probability": "Probability", "log_odds": "Log-odds"}
 WINDOWS = ("10", "15", "20", "30")
 DELETED = ("1", "2", "3", "6", "10")
 MOST_VARIANTS = 5000
-_MOST_SCRAMBLED = 2_500_000  # variants times bases
+MOST_BASES = 500_000
+_MOST_SCRAMBLED = 900_000  # variants times bases
 
 
 def scramble(bundle: Bundle, editing: Editing, label: str | None) -> None:
@@ -44,13 +46,17 @@ def scramble(bundle: Bundle, editing: Editing, label: str | None) -> None:
             text = st.query_params.get("insert", "TATAAT")
             st.text_input("k-mers", width=240, **inputs.bound("insert", text, default="TATAAT"))
         else:
-            ks = [one for one in st.query_params.get("k", "1,3,6,10").split(",") if _is_k(one)] or ["3"]
+            ks = [one for one in dict.fromkeys(st.query_params.get("k", "1,3,6,10").split(",")) if _is_k(one)] or ["3"]
             options = [str(k) for k in range(1, LONGEST_SCRAMBLE + 1)]
             st.multiselect("Bases k", options, width=300, **inputs.bound("k", ks, default="1,3,6,10"))
             draws = inputs.chosen("draws", DRAWS, "5")
             st.selectbox("Draws", DRAWS, width=100, **inputs.bound("draws", draws, default="5"))
     if way == "given":
-        kmers = [one.upper() for one in re.split(r"[,;\s]+", text.strip()) if one]
+        kmers = list(dict.fromkeys(one.upper().replace("U", "T") for one in re.split(r"[,;\s]+", text.strip()) if one))
+        if len(kmers) * len(subject.codes) ** 2 > _MOST_SCRAMBLED:
+            raise InputError(
+                f"{len(kmers)} k-mers on {len(subject.codes):,} bases take too long for a page: give fewer"
+            )
         if not kmers or any(set(one) - set(LETTERS) for one in kmers):
             raise InputError(f"{text!r}: k-mers of A, C, G and T are wanted, with commas between")
         found = explaining.scrambles(bundle, subject.codes, label, (), 1, False, kmers)
@@ -76,7 +82,8 @@ def scramble(bundle: Bundle, editing: Editing, label: str | None) -> None:
         **inputs.bound("scale", scale, default="probability"),
     )
     title = _where_it_falls(found, subject, reference)
-    at = reference if scale == "probability" else float(np.log(reference / (1 - reference)))
+    sure = min(max(reference, 1e-12), 1 - 1e-12)
+    at = reference if scale == "probability" else float(np.log(sure / (1 - sure)))
     told = {"title": title, "label": wanted, "log_odds": scale == "log_odds"}
     figure = scramble_figure(found, subject, at, look(), **told)
     st.plotly_chart(figure, theme=None, key="scramble_chart", config={"displaylogo": False}, alt=title)
@@ -88,7 +95,7 @@ def scramble(bundle: Bundle, editing: Editing, label: str | None) -> None:
 
 
 def _is_k(text: str) -> bool:
-    return text.isdigit() and 1 <= int(text) <= LONGEST_SCRAMBLE
+    return text in {str(k) for k in range(1, LONGEST_SCRAMBLE + 1)}
 
 
 def _where_it_falls(found: Sequence[Scramble], subject: Subject, reference: float) -> str:
@@ -129,7 +136,7 @@ def pairs(bundle: Bundle, editing: Editing, label: str | None) -> None:
         window = min(int(width), len(subject.codes))
         usual = max(0, min((subject.anchor or len(subject.codes) // 2) - window, len(subject.codes) - window))
         text = st.query_params.get("window", "")
-        start = min(int(text) - 1, len(subject.codes) - window) if text.isdigit() and int(text) else usual
+        start = max(0, min((whole(text) or usual + 1) - 1, len(subject.codes) - window))
         st.number_input(
             f"From base (1 to {len(subject.codes) - window + 1})",
             1,
@@ -191,15 +198,18 @@ def _pairs_table(found: Epistasis, subject: Subject) -> pd.DataFrame:
 def deletions(bundle: Bundle, editing: Editing, label: str | None) -> None:
     """Take some bases out, everywhere; a model of one length keeps its site in place."""
     subject = editing.now
-    sizes = [one for one in st.query_params.get("size", "1,3").split(",") if one in DELETED] or ["1"]
+    asked = dict.fromkeys(st.query_params.get("size", "1,3").split(","))
+    sizes = [one for one in asked if one in DELETED] or ["1"]
     st.multiselect("Bases taken out", DELETED, width=300, **inputs.bound("size", sizes, default="1,3"))
     if len(subject.codes) > explaining.LONGEST_MAP:
         raise InputError(f"deletions are tried on {explaining.LONGEST_MAP:,} bases at most here; choose a region")
     curves = [
         (int(one), explaining.without(bundle, subject.codes, subject.anchor, label, int(one)))
         for one in sorted(sizes, key=int)
-        if int(one) < len(subject.codes)
+        if len(subject.codes) - int(one) >= resources.model(bundle).module.least_length
     ]
+    if not curves:
+        raise InputError(f"the sequence has {len(subject.codes)} bases: fewer are to be taken out")
     size, change = min(curves, key=lambda curve: float(curve[1].min()))
     at = int(np.argmin(change))
     out = decode(subject.codes[at : at + size])
@@ -208,7 +218,8 @@ def deletions(bundle: Bundle, editing: Editing, label: str | None) -> None:
     st.plotly_chart(figure, theme=None, key="without_chart", config={"displaylogo": False}, alt=title)
     if resources.model(bundle).module.fixed_length is not None:
         st.caption(
-            "What is missing at the end after a deletion is unknown bases (N); the start site stays where it is."
+            "A point is the middle of what is taken out. The start site stays where it is: what is then missing at an "
+            "end is unknown bases (N)."
         )
     frames = [
         pd.DataFrame({"size": size, "position": np.arange(1, len(change) + 1), "delta_log_odds": change})
@@ -235,7 +246,15 @@ def variants(bundle: Bundle, editing: Editing, label: str | None) -> None:
     if not text.strip():
         st.info("Type or paste variants, or choose a VCF file.", icon=":material/list:")
         return
-    listed, skipped = _listed(text, subject)
+    listed, skipped = _listed(text, editing)
+    if not listed and not skipped:
+        st.info("No variant is in it.", icon=":material/list:")
+        return
+    if len(listed) * len(subject.codes) > MOST_BASES:
+        most = MOST_BASES // len(subject.codes)
+        raise InputError(
+            f"{len(listed):,} variants of {len(subject.codes):,} bases; a page takes {most:,} of this length"
+        )
     if len(listed) > MOST_VARIANTS:
         raise InputError(
             f"{len(listed):,} variants; a page takes {MOST_VARIANTS:,}: `dnalm explain mutate --vcf` takes all"
@@ -283,16 +302,26 @@ def variants(bundle: Bundle, editing: Editing, label: str | None) -> None:
     _download(frame, f"variants.{bundle.name}.tsv")
 
 
-def _listed(text: str, subject: Subject) -> tuple[list[tuple[str, Edit]], list[str]]:
-    """The variants of a text as changes of the sequence, and a sentence for each that lies elsewhere."""
+def _listed(text: str, editing: Editing) -> tuple[list[tuple[str, Edit]], list[str]]:
+    """The variants of a text as changes of the sequence, and a sentence for each that is none or lies elsewhere."""
+    subject = editing.now
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines or ">" in lines[0].replace("<", ""):
-        return [(one.written(subject.anchor), one) for line in lines for one in parse_edits(line, subject.anchor)], []
-    found, skipped = [], []
-    for one in vcf_edits(text, "the VCF"):
-        words = f"{one.record}:{one.edit.position + 1} {one.edit.ref}>{one.edit.alt}" + (
-            f" {one.id}" if one.id != "." else ""
+    found: list[tuple[str, Edit]] = []
+    skipped: list[str] = []
+    if not (lines and len(lines[0].split()) >= 5 and lines[0].split()[1].isdigit()):
+        for word in re.split(r"[,;\s]+", " ".join(lines).strip()):
+            try:
+                found += [(one.written(subject.anchor), one) for one in parse_edits(word, subject.anchor)]
+            except InputError as error:
+                skipped.append(str(error))
+        return found, skipped
+    if subject.region is not None and any(len(one.ref) != len(one.alt) for one in editing.edits):
+        raise InputError(
+            "your changes moved the bases along: take back insertions and deletions to place a VCF's variants"
         )
+    for one in vcf_edits(text, "the VCF"):
+        words = f"{one.record}:{one.edit.position + 1} {one.edit.ref}>{one.edit.alt}"
+        words += f" {one.id}" if one.id != "." else ""
         edit = _placed(one.record, one.edit, subject)
         if edit is None:
             skipped.append(f"{words} does not lie in the sequence")
@@ -304,9 +333,9 @@ def _listed(text: str, subject: Subject) -> tuple[list[tuple[str, Edit]], list[s
 def _placed(record: str, edit: Edit, subject: Subject) -> Edit | None:
     """A variant of the genome as one of the sequence, complemented where that is read from the other strand."""
     region = subject.region
-    if region is None or region.record != record:
+    if region is None:
         return edit if edit.position + len(edit.ref) <= len(subject.codes) else None
-    if edit.position < region.start or edit.position + len(edit.ref) > region.end:
+    if region.record != record or edit.position < region.start or edit.position + len(edit.ref) > region.end:
         return None
     if region.strand == "+":
         return Edit(edit.position - region.start, edit.ref, edit.alt)

@@ -33,10 +33,7 @@ METHOD_HELP = (
 def page() -> None:
     """Draw the page from its address: model, with, the sequence, view, method, baseline."""
     st.title("Which bases does the model read?")
-    st.caption(
-        "Letters above the line speak for the class, letters below against it; the taller, the more. Positions count "
-        "from the start site, +1."
-    )
+    st.caption("Letters above the line speak for the class, letters below against it; the taller, the more.")
     user = acting_user()
     if not inputs.models(user):
         inputs.no_model()
@@ -45,7 +42,6 @@ def page() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             bundle, other = inputs.pick_models(user)
             methods, baseline = _methods()
-            label = inputs.pick_label(bundle)
             view = addressed.chosen("view", list(VIEWS), "one")
             st.segmented_control(
                 "View",
@@ -57,15 +53,15 @@ def page() -> None:
         if view == "class":
             parts.of_class(user, bundle, methods[0], baseline)
             return
-        inputs.pick_source(user, bundle)
-        _one(user, bundle, other, methods, baseline, label)
+        if inputs.pick_source(user, bundle):
+            _one(user, bundle, other, methods, baseline)
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
 
 
 def _methods() -> tuple[list[str], str]:
     asked = st.query_params.get("method", ",".join(USUAL)).split(",")
-    methods = [one for one in asked if one in TITLES] or list(USUAL)
+    methods = [one for one in dict.fromkeys(asked) if one in TITLES] or list(USUAL)
     st.multiselect(
         "Methods",
         list(TITLES),
@@ -88,16 +84,16 @@ def _methods() -> tuple[list[str], str]:
     return methods, baseline
 
 
-def _one(
-    user: User, bundle: Bundle, other: Bundle | None, methods: list[str], baseline: str, label: str | None
-) -> None:
+def _one(user: User, bundle: Bundle, other: Bundle | None, methods: list[str], baseline: str) -> None:
     subject = read_subject(inputs.asked(bundle), user, bundle, resources.model(bundle))
     call = parts.say_call(bundle, subject)
+    label = inputs.pick_label(bundle, call.label)
     with st.spinner("Reading the model"):
         rows = [_row(bundle, subject, method, baseline, label, named=False) for method in methods]
         if other is not None:
             theirs = read_subject(inputs.asked(bundle), user, other, resources.model(other))
             parts.say_call(other, theirs)
+            inputs.say_two_kinds(bundle, other)
             rows = [row for method in methods for row in _pair(bundle, other, subject, theirs, method, baseline, label)]
     elements = parts.elements(bundle, subject)
     named = label or bundle.config.positive or call.label
@@ -134,7 +130,10 @@ def _pair(
 ) -> list[Row]:
     """One method with both models, and what they differ by where they read the same bases."""
     one = _row(bundle, subject, method, baseline, label, named=True)
-    two = _row(other, theirs, method, baseline, None, named=True)
+    shared_class = label if label in other.config.labels else None
+    two = _row(other, theirs, method, baseline, shared_class, named=True)
+    if label is not None and shared_class is None:  # they speak of different classes
+        return [one, two]
     mine, yours = subject.positions(), theirs.positions()
     places = np.intersect1d(mine, yours)
     at, there = places - mine[0], places - yours[0]

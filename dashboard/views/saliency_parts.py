@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import explaining, resources, sets
+from dashboard.addressed import whole
 from dashboard.charts.positions import axis, numbers
 from dashboard.charts.saliency import Element, Row, saliency_figure
 from dashboard.charts.theme import look
@@ -21,6 +22,7 @@ from dashboard.views import subject_inputs as inputs
 from dnalm.alphabet import decode
 from dnalm.errors import InputError
 from dnalm.files import picture_bytes
+from dnalm.interpret.attribution import SUMMING
 from dnalm.interpret.edits import numbered
 from dnalm.interpret.faithfulness_files import faithfulness_of
 from dnalm.interpret.faithfulness_result import in_one_line
@@ -45,12 +47,18 @@ def say_call(bundle: Bundle, subject: Subject) -> Prediction:
             ": right." if subject.label == call.label else ": wrong."
         )
     st.markdown(
-        f"**{plain(bundle.name)}** calls {plain(subject.title)} **{plain(call.label)}**, probability of "
-        f"{plain(bundle.config.positive or call.label)} **{call.probability:.3f}**.{right}"
+        f"{plain(subject.title)}: **{plain(bundle.name)}** calls it **{plain(call.label)}**, probability of "
+        f"{plain(bundle.config.positive or call.label)} **{call.probability:.3f}**{threshold_of(bundle)}.{right}"
     )
     if subject.note:
         st.caption(plain(subject.note))
     return call
+
+
+def threshold_of(bundle: Bundle) -> str:
+    """The probability from which a model calls the positive class, in words."""
+    threshold = bundle.config.threshold
+    return f" (its threshold: {threshold:.2f})" if threshold is not None and bundle.config.positive else ""
 
 
 def elements(bundle: Bundle, subject: Subject) -> list[Element]:
@@ -58,7 +66,7 @@ def elements(bundle: Bundle, subject: Subject) -> list[Element]:
     if subject.anchor is None or not inputs.knows_promoters(bundle):
         return []
     boxes = find_boxes(subject.codes, subject.anchor)
-    if boxes is None:
+    if boxes is None or (not subject.sited and (boxes.matches_10 < 4 or boxes.matches_35 < 3)):
         return []
     first = int(subject.positions()[0])
     return [
@@ -81,7 +89,8 @@ def title(row: Row, bundle: Bundle, label: str, known: Sequence[Element]) -> str
     words = f"{decode(row.subject.codes[start : start + width])} at {where}" + (
         f", in the {inside} element," if inside else ""
     )
-    return f"{words} speaks most for {label}"
+    tried = mapped(row.subject) if row.title.startswith(TITLES[MUTATION]) else None
+    return f"{words} speaks most for {label}" + (f", of bases {tried[0] + 1:,} to {tried[1]:,}" if tried else "")
 
 
 def mapped(subject: Subject) -> tuple[int, int] | None:
@@ -90,8 +99,8 @@ def mapped(subject: Subject) -> tuple[int, int] | None:
     if size <= explaining.LONGEST_MAP:
         return None
     centre = subject.anchor if subject.anchor is not None else size // 2
-    text = st.query_params.get("part", "")
-    start = int(text) - 1 if text.isdigit() else centre - explaining.LONGEST_MAP // 2
+    asked = whole(st.query_params.get("part", ""))
+    start = asked - 1 if asked is not None else centre - explaining.LONGEST_MAP // 2
     start = min(max(0, start), size - explaining.LONGEST_MAP)
     return start, start + explaining.LONGEST_MAP
 
@@ -112,7 +121,7 @@ def believe(bundle: Bundle, subject: Subject, methods: Sequence[str], baseline: 
             found = explaining.attribution(bundle, subject.codes, method, baseline, label)  # type: ignore[arg-type]
             if found.warning:
                 st.warning(f"{TITLES[method]}: {found.warning}", icon=":material/warning:")
-            elif found.baseline:
+            elif method in SUMMING:
                 difference = found.log_odds - found.baseline_log_odds
                 st.caption(
                     f"{TITLES[method]}: the scores sum to {difference + found.delta:+.2f}, the log-odds differ by "
@@ -172,7 +181,7 @@ def downloads(bundle: Bundle, subject: Subject, rows: Sequence[Row]) -> None:
         "tsv": ("TSV", "text/tab-separated-values", lambda: table(rows).to_csv(sep="\t", index=False)),
         "svg": ("SVG", "image/svg+xml", partial(picture, "svg")),
         "png": ("PNG", "image/png", partial(picture, "png")),
-        "fa": ("FASTA", "text/plain", lambda: f">{subject.title}\n{decode(subject.codes)}\n"),
+        "fa": ("FASTA", "text/plain", lambda: f">{subject.id}\n{decode(subject.codes)}\n"),
     }
     with st.container(horizontal=True, vertical_alignment="center"):
         st.write("Download:")

@@ -73,8 +73,8 @@ def pick_label(bundle: Bundle, called: str | None = None) -> str | None:
     return label
 
 
-def pick_source(user: User, bundle: Bundle) -> None:
-    """Which sequence: the choice itself, and what it needs."""
+def pick_source(user: User, bundle: Bundle) -> bool:
+    """Which sequence: the choice itself, and what it needs; False where there is nothing to choose from."""
     source = chosen("source", list(SOURCES), "example")
     st.segmented_control(
         "Sequence",
@@ -86,7 +86,7 @@ def pick_source(user: User, bundle: Bundle) -> None:
     if source == "example":
         _pick_example(bundle)
     elif source == "set":
-        _pick_of_set(user, bundle)
+        return _pick_of_set(user, bundle)
     elif source == "genome":
         _pick_place()
     else:
@@ -97,6 +97,7 @@ def pick_source(user: User, bundle: Bundle) -> None:
             "highest.",
             **bound("seq", st.query_params.get("seq", ""), clears=_OF_SEQUENCE),
         )
+    return True
 
 
 def _pick_example(bundle: Bundle) -> None:
@@ -137,14 +138,14 @@ def _pick_place() -> None:
         )
 
 
-def _pick_of_set(user: User, bundle: Bundle) -> None:
+def _pick_of_set(user: User, bundle: Bundle) -> bool:
     here = [one for one in sets.known_sets(user) if one.made]
     if not here:
         st.info(
             "No labelled set has been made on this server yet. The page Data makes one from public data.",
             icon=":material/dataset:",
         )
-        return
+        return False
     names = {one.name: one for one in here}
     trained_on = str(bundle.config.trained.get("dataset", ""))
     usual = trained_on if trained_on in names else here[0].name
@@ -153,7 +154,7 @@ def _pick_of_set(user: User, bundle: Bundle) -> None:
         st.query_params["set"] = name
     opened = sets.open_set(user, name)
     if opened is None:
-        return
+        return False
     dataset = opened.dataset
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Labelled set", list(names), width=260, **bound("set", name, clears=("id", *_OF_SEQUENCE)))
@@ -174,6 +175,7 @@ def _pick_of_set(user: User, bundle: Bundle) -> None:
         words = st.query_params.get("find", "")
         st.text_input("Find", placeholder="id or bases", width=150, **bound("find", words))
     _table(dataset, bundle, split, of_class, outcome, words.strip())
+    return True
 
 
 def _table(dataset: Dataset, bundle: Bundle, split: str, of_class: str, outcome: str, words: str) -> None:
@@ -230,6 +232,8 @@ def _limits() -> tuple[float, float]:
         low, high = (min(max(float(one), 0.0), 1.0) for one in text)
     except ValueError:
         low, high = 0.0, 1.0
+    if not low <= high:  # not numbers
+        low, high = 0.0, 1.0
     if st.session_state.get("explain_between") != (low, high):
         st.session_state["explain_between"] = (low, high)
     return st.slider(
@@ -272,6 +276,19 @@ def asked(bundle: Bundle) -> dict[str, str]:
     if query.get("source", "example") == "example":
         query.setdefault("example", usual_example(bundle))
     return query
+
+
+def say_two_kinds(bundle: Bundle, other: Bundle) -> None:
+    """Say it where the start site of one model is not the other's."""
+    kinds = [features.calls_transcription_starts(one) for one in (bundle, other)]
+    if kinds[0] != kinds[1] and bundle.config.anchor is not None and other.config.anchor is not None:
+        starts = other if kinds[0] else bundle
+        st.caption(
+            plain(
+                f"Mind: +1 of {starts.name} is the start of a gene, of the other model that of transcription. At one "
+                "and the same base they look for different things."
+            )
+        )
 
 
 def knows_promoters(bundle: Bundle) -> bool:

@@ -41,7 +41,7 @@ OCCLUDED = 3  # bases at a time
 SMALL_DELTA = 0.05
 """Share of the difference in log-odds by which a sum may miss it before that is said."""
 _BATCH_BASES = 1 << 13
-_captum_draws = threading.Lock()
+_captum_draws, _cudnn_off = threading.Lock(), threading.Lock()
 
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float32]
@@ -253,7 +253,11 @@ class _Work:
             found = self._integrated(self.forward, self.bases.expand_as(against), against)
         elif method == "gradient-shap":
             with _captum_drawing_from(self.generator):
-                found = GradientShap(self.forward).attribute(self.bases, against, n_samples=SAMPLES, stdevs=0.0)
+                shap, some = GradientShap(self.forward), min(SAMPLES, self.rows)  # a few at a time, for the memory
+                parts = [
+                    shap.attribute(self.bases, against, n_samples=some, stdevs=0.0) for _ in range(-(-SAMPLES // some))
+                ]
+                found = torch.stack(parts).mean(0)
         else:
             found = self._occluded(against) * self.bases
         return self._array(found), begin
@@ -286,7 +290,12 @@ class _Work:
 @contextmanager
 def _gradients_on(classifier: Classifier) -> Iterator[None]:
     """Let gradients reach the input: cuDNN's LSTM has none in evaluation mode, the native one has."""
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=classifier.device.type != "cuda"):
+    if classifier.device.type != "cuda":
+        with torch.enable_grad():
+            yield
+        return
+    # The switch is the whole process's: one at a time.
+    with _cudnn_off, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         yield
 
 

@@ -12,7 +12,7 @@ from dnalm.alphabet import UNKNOWN, Codes, decode, encode
 from dnalm.errors import InputError
 from dnalm.sequences.opening import open_text
 
-_EDIT = re.compile(r"([+−-]?)(\d{1,9})([ACGTUacgtu]+|-)>([ACGTUacgtu]+|-)")
+_EDIT = re.compile(r"([+−-]?)([0-9]{1,9})([ACGTUNacgtun]+|-)>([ACGTUacgtu]+|-)")
 _BASES = re.compile(r"[ACGTacgt]+")
 LONGEST = 1000  # bases of an allele
 
@@ -179,7 +179,7 @@ def _rows(lines: Iterable[bytes], name: str) -> Iterator[VcfEdit]:
         if len(columns) < 5:
             raise InputError(f"{where}: {len(columns)} columns; VCF has CHROM, POS, ID, REF, ALT and more")
         record, position, identifier, ref, alternatives = columns[:5]
-        if not position.isdigit() or int(position) < 1:
+        if not re.fullmatch(r"[0-9]{1,12}", position) or int(position) < 1:
             raise InputError(f"{where}: POS is {position!r}; wanted: a position from 1")
         for alt in alternatives.split(","):
             if not (_BASES.fullmatch(ref) and _BASES.fullmatch(alt)):

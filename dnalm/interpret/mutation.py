@@ -60,8 +60,8 @@ class Saturation:
 
     @property
     def bases(self) -> Floats:
-        """What each base is worth: its log-odds less the mean of the other three's, shape `(length,)`."""
-        return -self.change.sum(1) / 3
+        """What each base is worth: its log-odds less the mean of the other three's, `(length,)`; 0 where unknown."""
+        return np.where(self.codes < UNKNOWN, -self.change.sum(1) / 3, 0.0)
 
     def strongest(self, count: int = 20, *, gains: bool = False) -> list[tuple[int, int]]:
         """The changes that take most away, or with `gains` add most: position and base, the strongest first."""

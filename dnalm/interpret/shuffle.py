@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,12 +52,23 @@ def _shuffled(codes: Codes, generator: np.random.Generator) -> Codes:
 
 
 def _last_steps(after: list[NDArray[np.uint8]], last: int, generator: np.random.Generator) -> dict[int, int]:
-    """For each base but the last one, where its last step leads, so that all ways lead to the last base."""
+    """For each base but the last one, where its last step leads, so that all ways lead to the last base.
+
+    Of all such trees, each as likely as there are steps to make it of.
+    """
     bases = [base for base in range(4) if len(after[base]) and base != last]
-    while True:
-        final = {base: int(generator.choice(after[base])) for base in bases}
-        if all(_leads_to(base, last, final) for base in bases):
-            return final
+    counts = [np.bincount(after[base], minlength=4) for base in bases]
+    ways = [np.flatnonzero(count) for count in counts]
+    trees = [tree for tree in product(*ways) if _all_lead_to(last, dict(zip(bases, map(int, tree), strict=True)))]
+    weights = np.array(
+        [np.prod([count[to] for count, to in zip(counts, tree, strict=True)], dtype=float) for tree in trees]
+    )
+    tree = trees[int(generator.choice(len(trees), p=weights / weights.sum()))]
+    return dict(zip(bases, map(int, tree), strict=True))
+
+
+def _all_lead_to(last: int, final: dict[int, int]) -> bool:
+    return all(_leads_to(base, last, final) for base in final)
 
 
 def _leads_to(base: int, last: int, final: dict[int, int]) -> bool:

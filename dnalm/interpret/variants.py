@@ -46,11 +46,12 @@ class VariantScorer:
 
     def __init__(self, classifier: Classifier, codes: Codes, *, tolerance: float = TOLERANCE) -> None:
         self.classifier, self.codes = classifier, np.asarray(codes)
-        self.reference: Floats = classifier.logits([self.codes])[0]
-        """The sequence's own logits, shape `(classes,)`."""
+        self.reference: Floats = classifier.logits([self.codes])[0]  # refuses a length that the model does not read
+        """The sequence's own logits, shape `(classes,)`, by the same arithmetic as its variants'."""
         with torch.inference_mode():
             text = torch.from_numpy(self.codes.copy())[None].to(classifier.device)
             self._members = [_MemberScorer(member, text, tolerance) for member in classifier.module.members]
+        self.reference = self.logits(self.codes[None])[0]
 
     @property
     def steps(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dnalm.model.config import AlignedHeadConfig, MemberConfig, PoolHeadConfig
+from dnalm.model.config import AlignedHeadConfig, HeadConfig, MemberConfig, PoolHeadConfig, WideHeadConfig
 from dnalm.model.doors import one_hot, reverse_complement_bases, reverse_complement_codes
 from dnalm.model.encoder import AWDLSTM
 from dnalm.model.heads import Encoding, make_head
@@ -108,7 +108,7 @@ class SequenceClassifier(nn.Module):
     @property
     def least_length(self) -> int:
         """Fewest bases that every member can read."""
-        return max(member.config.encoder.k for member in self.members)
+        return max(max(member.config.encoder.k, _least(member.config.head)) for member in self.members)
 
     @property
     def fixed_length(self) -> int | None:
@@ -120,3 +120,10 @@ class SequenceClassifier(nn.Module):
             if not isinstance(head, PoolHeadConfig) and head.length is not None:
                 return head.length
         return None
+
+
+def _least(head: HeadConfig) -> int:
+    """Fewest bases in which each of a head's k-mers can begin."""
+    if not isinstance(head, WideHeadConfig):
+        return 1
+    return max(head.kmer, head.half_word, 1, *(k for k, _ in head.gapped_kmers))

@@ -16,7 +16,7 @@ from dnalm.errors import InputError
 
 STRANDS = ("+", "-")
 
-_NUMBER = r"\d+|\d{1,3}(?:,\d{3})+"
+_NUMBER = r"[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}"
 _REGION = re.compile(rf"(?P<record>.+):(?P<start>{_NUMBER})[-–](?P<end>{_NUMBER})(?:\((?P<strand>[+-])\))?")
 
 

@@ -214,3 +214,52 @@ def test_the_best_window_of_a_longer_sequence_is_found_and_one_too_short_is_refu
     assert "reads exactly 81" in words(opened("saliency", source="paste", seq="ACGT" * 10))
     assert "letters A, C, G, T" in words(opened("saliency", source="paste", seq="ACGTX" * 20))
     assert "at most" in words(opened("saliency", source="paste", seq="ACGT" * 1500))
+
+
+def test_a_typed_change_that_cannot_be_made_is_not_kept(house):
+    page = opened("mutation", edits="-12T>G")
+    next(one for one in page.text_input if one.label == "Change bases").set_value("-7A>C").run()
+    assert "is T, not A" in words(page)
+    assert page.query_params["edits"] in ("-12T>G", ["-12T>G"])
+    page = opened("mutation", edits="-12T>G;-7A>C")  # from a link: it can be taken back
+    assert "could not be made" in words(page)
+    next(button for button in page.button if button.label == "Undo").click().run()
+    assert page.metric[0].value == BUT_ONE
+
+
+def test_variants_of_elsewhere_and_lines_that_are_none_are_left_out_one_by_one(house):
+    position, _ = toy_house.STARTS[0]
+    page = opened("mutation", view="variants", example="first")
+    annotated = f"{toy_house.RECORD}\t{position - 12}\t.\tT\tG\t.\t.\tANN=x|c.12A>G"
+    page.text_area(key="mutation_variants").set_value(f"{annotated}\nchr7\t30\t.\tA\tG").run()
+    assert page.dataframe[0].value["change"].tolist() == ["-12T>G"]
+    assert "chr7:30 A>G does not lie in the sequence" in words(page).replace("\\", "")
+    page.text_area(key="mutation_variants").set_value("-12T>G\nhello").run()
+    assert page.dataframe[0].value["change"].tolist() == ["-12T>G"]
+    assert "hello" in words(page)
+    moved = opened("mutation", view="variants", example="first", edits="-20->GATT")
+    moved.text_area(key="mutation_variants").set_value(annotated).run()
+    assert "does not lie" in words(moved) or "take back" in words(moved)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"view": "scramble", "k": "²"},
+        {"view": "pairs", "window": "9" * 5000},
+        {"view": "deletions", "size": "1,1"},
+        {"source": "genome", "genome": "toy", "region": f"{toy_house.RECORD}:²"},
+        {"source": "genome", "genome": "toy", "region": f"{toy_house.RECORD}:1-{'9' * 5000}"},
+        {"edits": ",".join(["-12T>G"] * 100)},
+        {"source": "set"},
+        {"view": "scramble", "way": "given", "insert": ",".join(f"{'ACGT' * 3}{n}" for n in range(300))},
+    ],
+)
+def test_no_address_ends_in_a_traceback(house, query):
+    assert opened("mutation", **query).title
+
+
+def test_where_the_start_site_is_not_known_that_is_said(house):
+    sequence = "ACGT" * 20 + "A"
+    assert "that one is there is not known" in words(opened("saliency", source="paste", seq=sequence))
+    assert "not known" not in words(opened("saliency", example="first"))

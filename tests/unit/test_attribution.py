@@ -174,3 +174,16 @@ def test_every_order_is_equally_likely():
     drawn = Counter(bytes(row) for row in dinucleotide_shuffles(codes, 6000, rng()))
     assert len(drawn) == 6
     assert all(850 < count < 1150 for count in drawn.values())
+
+
+def test_long_runs_of_one_base_are_shuffled_at_once():
+    codes = encode("A" * 400 + "C" * 400 + "G" * 400 + "T")
+    (row,) = dinucleotide_shuffles(codes, 1, rng())
+    assert Counter(pairwise(row.tolist())) == Counter(pairwise(codes.tolist()))
+
+
+def test_a_long_sequence_is_sampled_a_few_points_at_a_time(tmp_path, monkeypatch):
+    model = dnalm.load(classifier_bundle(tmp_path / "toy", classifier(PoolHeadConfig(width=7))).folder)
+    monkeypatch.setattr("dnalm.interpret.attribution._BATCH_BASES", 10 * LENGTH)
+    found = attribute(model, [random_codes(LENGTH)], method="gradient-shap", generator=rng())[0]
+    assert abs(found.delta) < 0.5

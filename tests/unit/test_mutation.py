@@ -112,3 +112,9 @@ def test_unknown_bases_become_each_of_the_four(tmp_path):
     found = Mutations(motif_model(tmp_path), codes).saturation()
     assert found.change[PLACE, encode("T")[0]] == pytest.approx(2, abs=1e-5)
     assert decode(codes)[PLACE] == "N"
+
+
+def test_an_unknown_base_is_worth_nothing(tmp_path):
+    codes = with_motif()
+    codes[PLACE] = UNKNOWN
+    assert Mutations(motif_model(tmp_path), codes).saturation().bases[PLACE] == 0
