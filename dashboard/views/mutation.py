@@ -57,7 +57,7 @@ def page() -> None:
                 mutation_more.SHOW[view](bundle, editing, label)
                 if other is not None:
                     st.caption("The second model is shown under Every change alone.")
-        mutation_map.history(bundle, editing, label)
+                mutation_map.history(bundle, editing, label)
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
 

@@ -75,7 +75,9 @@ def editor(bundle: Bundle, editing: Editing, label: str | None) -> None:
         st.metric(
             f"Probability of {plain(wanted)}",
             f"{now:.3f}",
-            f"{now - before:+.3f} by {made}" if editing.edits else None,
+            f"{now - before:+.3f} by {made}" if editing.edits else "as it was",  # the map stays where it is
+            delta_color="normal" if editing.edits else "off",
+            delta_arrow="auto" if editing.edits else "off",
             width=200,
         )
         st.text_input(
@@ -205,6 +207,7 @@ def show(user: User, bundle: Bundle, other: Bundle | None, editing: Editing, lab
         _downloads(bundle, now, found)
     if span is not None:
         parts._choose_part(now)
+    history(bundle, editing, label)
     _strongest(now, found)
     query = {key: value for key, value in st.query_params.items() if key not in ("view", "unit", "edits")}
     if editing.edits:
