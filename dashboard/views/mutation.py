@@ -8,7 +8,7 @@ from dashboard import addressed, resources
 from dashboard.person import acting_user
 from dashboard.saying import plain
 from dashboard.subject import read_edits, read_subject
-from dashboard.views import mutation_map, mutation_more
+from dashboard.views import mutation_editor, mutation_map, mutation_more, mutation_variants
 from dashboard.views import subject_inputs as inputs
 from dnalm.errors import DnalmError, InputError
 
@@ -44,20 +44,20 @@ def page() -> None:
         model = resources.model(bundle)
         subject = read_subject(inputs.asked(bundle), user, bundle, model)
         try:
-            editing = mutation_map.Editing(subject, *read_edits(st.query_params.get("edits", ""), subject, model))
+            editing = mutation_editor.Editing(subject, *read_edits(st.query_params.get("edits", ""), subject, model))
         except InputError as error:
             st.error(f"The changes could not be made: {plain(str(error))}", icon=":material/error:")
-            editing = mutation_map.Editing(subject, [], [subject.codes])
+            editing = mutation_editor.Editing(subject, [], [subject.codes])
         label = inputs.pick_label(bundle, model.predict([subject.codes])[0].label)
-        mutation_map.editor(bundle, editing, label)
+        mutation_editor.editor(bundle, editing, label)
         with st.spinner("Reading the model"):
             if view == "map":
                 mutation_map.show(user, bundle, other, editing, label)
             else:
-                mutation_more.SHOW[view](bundle, editing, label)
+                {**mutation_more.SHOW, "variants": mutation_variants.show}[view](bundle, editing, label)
                 if other is not None:
                     st.caption("The second model is shown under Every change alone.")
-                mutation_map.history(bundle, editing, label)
+                mutation_editor.history(bundle, editing, label)
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
 

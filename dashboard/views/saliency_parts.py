@@ -111,7 +111,7 @@ def believe(bundle: Bundle, subject: Subject, methods: Sequence[str], baseline: 
     if measured is None:
         st.caption(
             "How far to believe this model's pictures has not been measured yet: "
-            f"`dnalm explain faithfulness {bundle.name}` does it."
+            f"`dnalm explain faithfulness {bundle.name} SET` does it."
         )
     else:
         for line in filter(None, (in_one_line(measured, method, baseline) for method in methods)):
