@@ -12,6 +12,7 @@ from dnalm.cli.evaluate import Part
 from dnalm.cli.explain_output import explain_to, target_of
 from dnalm.cli.frame import Json, say
 from dnalm.cli.output import STANDARD
+from dnalm.errors import InputError
 
 
 class Method(StrEnum):
@@ -42,6 +43,10 @@ def saliency(
     label: shared.Label = None,
     steps: Annotated[int, typer.Option(min=1, help="Points of the integral from each baseline.")] = 24,
     shuffles: Annotated[int, typer.Option(min=1, help="Of the baseline shuffled: how many are averaged.")] = 8,
+    composition: Annotated[
+        str | None,
+        typer.Option(help="Of the baseline background: shares of A,C,G,T, as the genome's; else each sequence's own."),
+    ] = None,
     site: shared.Site = None,
     circular: shared.Circular = None,
     split: shared.Split = Part.TEST,
@@ -59,13 +64,24 @@ def saliency(
     from dnalm.interpret.task_saliency import SaliencyTask
 
     target = target_of(output, format)
+    background = None if composition is None else _shares(composition)
     classifier = shared.loaded_classifier(model)
     sequences = shared.placed_of(classifier, file, split, region, circular, site)
-    task = SaliencyTask(method.value, baseline.value, label, steps, shuffles)
+    task = SaliencyTask(method.value, baseline.value, label, steps, shuffles, background)
     said = explain_to(
         target, task, classifier, sequences, seed=seed, processes=processes, as_json=as_json, what="attributing"
     )
     _warn(said)
+
+
+def _shares(text: str) -> list[float]:
+    try:
+        shares = [float(part) for part in text.split(",")]
+    except ValueError:
+        shares = []
+    if len(shares) != 4 or not all(0 <= share < float("inf") for share in shares) or not sum(shares):
+        raise InputError(f"--composition {text}: wanted are four shares, of A, C, G and T: 0.246,0.254,0.254,0.246")
+    return shares
 
 
 def _warn(said: list[dict[str, Any]]) -> None:

@@ -116,6 +116,7 @@ def attribute(
     steps: int = STEPS,
     shuffles: int = SHUFFLES,
     occluded: int = OCCLUDED,
+    composition: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> list[Attribution]:
     """Say what each base adds to the log-odds of a class.
@@ -135,13 +136,14 @@ def attribute(
         classifier: the model.
         sequences: base codes, n arrays of shape `(length,)`. Unknown bases stay unknown in the baseline and score 0.
         method: one of `METHODS`.
-        baseline: `uniform`, four equally likely bases; `background`, the sequence's own share of each base at every
-            position; `shuffled`, the mean over several of its dinucleotide shuffles. Methods without one ignore it.
+        baseline: `uniform`, four equally likely bases; `background`, at every position the bases' shares in
+            `composition`; `shuffled`, the mean over several of its dinucleotide shuffles. Some methods have none.
         label: the class; else the positive one, else the one called.
         generator: draws shuffles and samples.
         steps: points of the integral for each baseline (Gauss-Legendre).
         shuffles: how many shuffles.
         occluded: bases that are hidden at a time.
+        composition: shares of A, C, G and T in the background, such as the genome's; else each sequence's own.
         progress: called with sequences done and all.
 
     Returns:
@@ -152,6 +154,8 @@ def attribute(
     """
     if method not in METHODS:
         raise InputError(f"{method!r} is no method of attribution; wanted: {', '.join(METHODS)}")
+    if composition is not None and (len(composition) != 4 or min(composition) < 0 or not sum(composition) > 0):
+        raise InputError(f"a composition of {list(composition)}; wanted: shares of A, C, G and T, none below 0")
     if baseline not in BASELINES:
         raise InputError(f"{baseline!r} is no baseline; wanted: {', '.join(BASELINES)}")
     logits = classifier.logits(sequences)  # checks the lengths too
@@ -159,7 +163,7 @@ def attribute(
     found: list[Attribution] = []
     for number, (codes, target, row) in enumerate(zip(sequences, classes, logits, strict=True)):
         work = _Work(classifier, np.array(codes), target, steps, occluded, generator)  # its own: PyTorch writes
-        against = work.baselines(baseline, shuffles) if method in NEEDS_BASELINE else None
+        against = work.baselines(baseline, shuffles, composition) if method in NEEDS_BASELINE else None
         with _gradients_on(classifier):
             scores, begin = work.run(method, against)
         found.append(
@@ -231,13 +235,14 @@ class _Work:
         """The same without gradients, a few at a time."""
         return torch.cat([self.forward(part) for part in bases.split(self.rows)]).double().cpu().numpy()
 
-    def baselines(self, name: Baseline, shuffles: int) -> Tensor:
+    def baselines(self, name: Baseline, shuffles: int, composition: Sequence[float] | None) -> Tensor:
         """What the sequence is held against, shape `(baselines, length, 4)`."""
         if name == "shuffled":
             return self._one_hot(dinucleotide_shuffles(self.codes, shuffles, self.generator))
         known = (self.codes < UNKNOWN).astype(np.float32)
         counts = np.bincount(self.codes[self.codes < UNKNOWN], minlength=4).astype(np.float32)
-        shares = np.full(4, 0.25, np.float32) if name == "uniform" else counts / max(counts.sum(), 1)
+        own = np.array(composition, np.float32) if composition is not None else counts
+        shares = np.full(4, 0.25, np.float32) if name == "uniform" else own / max(own.sum(), 1e-9)
         return torch.from_numpy(known[:, None] * shares)[None].to(self.device)
 
     def run(self, method: Method, against: Tensor | None) -> tuple[Floats, float]:

@@ -27,6 +27,7 @@ class SaliencyTask:
     label: str | None = None
     steps: int = STEPS
     shuffles: int = SHUFFLES
+    composition: list[float] | None = None
 
     def options(self) -> dict[str, Any]:
         """All of them."""

@@ -187,3 +187,13 @@ def test_a_long_sequence_is_sampled_a_few_points_at_a_time(tmp_path, monkeypatch
     monkeypatch.setattr("dnalm.interpret.attribution._BATCH_BASES", 10 * LENGTH)
     found = attribute(model, [random_codes(LENGTH)], method="gradient-shap", generator=rng())[0]
     assert abs(found.delta) < 0.5
+
+
+def test_a_genomes_composition_is_the_background_where_it_is_given(tmp_path):
+    told = {"baseline": "background", "generator": rng()}
+    model = motif_model(tmp_path)
+    found = attribute(model, [with_motif()], composition=[0.5, 0.1, 0.1, 0.3], **told)[0]
+    wanted = [2 * (1 - {"A": 0.5, "T": 0.3}[base]) for base in MOTIF]
+    np.testing.assert_allclose(found.bases[PLACE : PLACE + 6], wanted, atol=1e-5)
+    with pytest.raises(InputError, match="shares of A, C, G and T"):
+        attribute(model, [with_motif()], composition=[1.0, -1.0, 0.0, 0.0], **told)

@@ -91,6 +91,13 @@ def test_saliency_puts_the_weight_on_the_motif(model, one):
     np.testing.assert_allclose(found.score, wanted, atol=1e-4)
 
 
+def test_a_genomes_composition_can_be_the_background(model, one):
+    found = table(ran("saliency", model, one, "--baseline", "background", "--composition", "0.5,0.1,0.1,0.3"))
+    weight = found["score"].sum()
+    assert weight == pytest.approx(sum(2 * (1 - {"A": 0.5, "T": 0.3}[base]) for base in "TATAAT"), abs=1e-3)
+    assert "four shares" in refused("saliency", model, one, "--composition", "1,2")
+
+
 @pytest.mark.parametrize(
     "method", ["saliency", "input-x-gradient", "gradient-shap", "occlusion", "embedding-gradients"]
 )
