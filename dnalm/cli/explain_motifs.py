@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dnalm.cli.evaluate import Part
-from dnalm.cli.explain_input import sequences_of
+from dnalm.cli.explain_input import Processes, sequences_of
+from dnalm.cli.explain_output import PARTIAL
 from dnalm.cli.frame import Json, progress, say
 from dnalm.cli.output import STANDARD, figure_text, format_of, plain, print_json, whole_file
 from dnalm.cli.predict import check_length, classifier_of
 from dnalm.errors import InputError
 
 if TYPE_CHECKING:
+    from dnalm.alphabet import Codes
+    from dnalm.interpret.attribution import Attribution
     from dnalm.interpret.elements import Known
-    from dnalm.interpret.motif_report import MotifReport
+    from dnalm.interpret.motif_report import Attributed, MotifReport
     from dnalm.model.predict import Classifier
     from dnalm.sequences import LabelledSequence
 
@@ -58,6 +63,7 @@ def motifs(
     smallest: Annotated[int, typer.Option(min=2, help="Places of the smallest motif.")] = 8,
     at_most: Annotated[int | None, typer.Option(min=1, help="So many sequences, drawn with the seed.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
+    processes: Processes = 1,
     output: Annotated[
         str,
         typer.Option("-o", "--output", help="OUT.tsv .json .meme .jaspar .png .svg, or a folder for all of them."),
@@ -87,27 +93,49 @@ def motifs(
     if at_most is not None and len(sequences) > at_most:
         drawn = np.sort(generator.choice(len(sequences), at_most, replace=False))
         sequences = [sequences[row] for row in drawn]
-    with progress("attributing", "sequences") as advance:
-        report = explain_motifs(
-            classifier,
-            [one.codes for one in sequences],
-            generator=generator,
-            method=method,  # type: ignore[arg-type]  # checked there
-            baseline=baseline,  # type: ignore[arg-type]
-            label=label,
-            known=known,
-            every=every,
-            engine=engine,
-            null=null,
-            fdr=fdr,
-            smallest=smallest,
-            progress=advance,
-        )
+    partial = None if output == STANDARD else Path(f"{output.rstrip('/')}{PARTIAL}")
+    report = explain_motifs(
+        classifier,
+        [one.codes for one in sequences],
+        generator=generator,
+        label=label,
+        known=known,
+        every=every,
+        engine=engine,
+        null=null,
+        fdr=fdr,
+        smallest=smallest,
+        attributed=_attributed(classifier, method, baseline, seed, processes, partial),
+    )
     written = _write(report, sequences, output, kind, quiet=as_json)
     if as_json:
         print_json({"file": file, "seed": seed, **report_dict(report), "output": written})
     else:
         _say(report)
+
+
+def _attributed(
+    classifier: Classifier, method: str, baseline: str, seed: int, processes: int, partial: Path | None
+) -> Attributed:
+    """Attribute in several processes, what is done kept in `partial` until all is: a stopped run goes on from there."""
+    from dnalm.interpret.kept import keeping
+    from dnalm.interpret.many import explain_many, header_of
+    from dnalm.interpret.placed import Placed
+    from dnalm.interpret.task_saliency import SaliencyTask
+
+    def attributed(codes: Sequence[Codes], label: str) -> list[Attribution]:
+        task = SaliencyTask(method, baseline, label)  # type: ignore[arg-type]  # checked by what it calls
+        placed = [Placed(str(number), one) for number, one in enumerate(codes)]
+        header = header_of(task, classifier, placed, seed)
+        with keeping(partial, header) if partial else nullcontext() as kept:
+            if kept is not None and kept.found:
+                say(f"{kept.found:,} of {len(codes):,} sequences are there from an earlier run; going on")
+            with progress("attributing", "sequences") as advance:
+                told = {"seed": seed, "processes": processes, "store": kept, "progress": advance}
+                answers = list(explain_many(task, classifier, placed, **told))
+            return [task.result(classifier, one, answer) for one, answer in zip(placed, answers, strict=True)]
+
+    return attributed
 
 
 def _check_output(output: str, kind: str) -> None:

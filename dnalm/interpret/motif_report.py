@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dnalm.alphabet import Codes
 from dnalm.errors import InputError
-from dnalm.interpret.attribution import Baseline, Method, attribute, class_of
+from dnalm.interpret.attribution import Attribution, Baseline, Method, attribute, class_of
 from dnalm.interpret.elements import KNOWN, Known
 from dnalm.interpret.matching import PERMUTATIONS, Match, match_motifs
 from dnalm.interpret.modisco import find_motifs_modisco
@@ -30,6 +30,9 @@ NULLS = ("scores", "sequences")
 BOXES = ("-35", "-10")
 SURE = 0.05
 """The q-value up to which a match is one."""
+
+Attributed = Callable[[Sequence[Codes], str], list[Attribution]]
+"""Attributes sequences to a class."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def explain_motifs(
     fdr: float = FDR,
     smallest: int = SMALLEST,
     permutations: int = PERMUTATIONS,
+    attributed: Attributed | None = None,
     progress: Progress | None = None,
 ) -> MotifReport:
     """Find what a model reads in sequences of one class.
@@ -110,6 +114,8 @@ def explain_motifs(
         fdr: false discovery rate of the seqlets.
         smallest: seqlets of the smallest motif.
         permutations: of each motif, for the p-values of its matches.
+        attributed: attributes the sequences to a class, in place of `attribute`: in several processes, say; method and
+            baseline are then its own affair.
         progress: called with sequences attributed and all.
 
     Raises:
@@ -128,7 +134,7 @@ def explain_motifs(
     codes = [np.asarray(sequences[row]) for row in used]
     told: dict[str, Any] = {"method": method, "baseline": baseline, "label": name, "generator": draws}
     read = [*codes, *(dinucleotide_shuffles(one, 1, shuffles)[0] for one in codes)] if null == "sequences" else codes
-    found = attribute(classifier, read, progress=progress, **told)
+    found = attributed(read, name) if attributed else attribute(classifier, read, progress=progress, **told)
     scores: list[NDArray[Any]] = [one.bases for one in found[: len(codes)]]
     anchor = classifier.config.anchor
     options: dict[str, Any] = {"generator": shuffles, "anchor": anchor, "fdr": fdr, "smallest": smallest}

@@ -232,3 +232,27 @@ def test_the_measure_of_the_minus_10_element_by_hand(monkeypatch):
     text = minus_ten.table(result)
     assert text.startswith("3 of 4 held-out promoters are called right")
     assert "| by hand | 0.67 (" in text
+
+
+def test_several_processes_give_the_same_motifs_and_what_is_done_is_kept(given, tmp_path, monkeypatch):
+    from dnalm.interpret import kept
+
+    words = ["explain", "motifs", toy_house.MODEL, given, *FAST, "-o"]
+    assert runner.invoke(app, [*words, str(tmp_path / "one.json")]).exit_code == 0
+    # Stopped after ten sequences: the file of answers stays, and the same command goes on from there.
+    put, taken = kept.Kept.put, []
+
+    def stop(self, number, answer):
+        put(self, number, answer)
+        taken.append(number)
+        if len(taken) == 10:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(kept.Kept, "put", stop)
+    assert runner.invoke(app, [*words, str(tmp_path / "two.json")]).exit_code == 130
+    assert (tmp_path / "two.json.partial").is_file()
+    monkeypatch.setattr(kept.Kept, "put", put)
+    again = runner.invoke(app, [*words, str(tmp_path / "two.json"), "--processes", "2"])
+    assert "10 of " in again.stderr
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    assert not (tmp_path / "two.json.partial").exists()
