@@ -21,7 +21,7 @@ from dashboard.addressed import whole
 from dashboard.turns import a_turn
 from dnalm.alphabet import UNKNOWN, Codes, encode
 from dnalm.errors import InputError
-from dnalm.interpret.edits import Edit, edited, parse_edits
+from dnalm.interpret.edits import edited, parse_edits
 from dnalm.lab.people import User
 from dnalm.model.bundle import Bundle
 from dnalm.model.predict import Classifier
@@ -34,7 +34,6 @@ LONGEST = 5000
 """Bases of a sequence that a page looks at whole; of longer ones a region is asked for."""
 MOST_TRIED = 90_000
 """Bases read to find the window of a longer sequence that a model likes best: of more, some windows are left out."""
-MOST_EDITS = 60
 AROUND = 400  # bases around a site, for models that read any length
 
 
@@ -50,6 +49,7 @@ class Subject:
         label: its class in its labelled set.
         note: what was done to it, or what to mind.
         sited: whether the site is known to be where the numbers count from.
+        genome: key of the sequence file that it was cut from, where it was.
     """
 
     codes: Codes
@@ -59,6 +59,7 @@ class Subject:
     label: str | None = None
     note: str = ""
     sited: bool = True
+    genome: str = ""
 
     @property
     def id(self) -> str:
@@ -134,36 +135,16 @@ def read_subject(query: Mapping[str, str], user: User, bundle: Bundle, model: Cl
     return found
 
 
-def read_edits(text: str, subject: Subject, model: Classifier) -> tuple[list[Edit], list[Codes]]:
-    """A person's changes one after the other, each of the sequence that the ones before it made.
-
-    Returns:
-        The changes, and the sequences: as it was, after the first, ..., after the last.
-
-    Raises:
-        InputError: one cannot be read, or what it replaces is not there.
-    """
-    changes, sequences = parse_edits(text, subject.anchor), [subject.codes]
-    if len(changes) > MOST_EDITS:
-        raise InputError(f"{len(changes)} changes; a page takes {MOST_EDITS}")
-    for change in changes:
-        length = model.module.fixed_length
-        sequences.append(edited(sequences[-1], [change], length=length, anchor=subject.anchor))
-        if len(sequences[-1]) > LONGEST:
-            raise InputError(f"with {change.written(subject.anchor)} the sequence is longer than {LONGEST:,} bases")
-    return changes, sequences
-
-
 def _example(name: str, bundle: Bundle) -> Subject:
     one = examples().get(name)
     if one is None:
         raise InputError(f"there is no example {name!r}; wanted: {', '.join(examples())}")
-    record = _shipped_record(one.record)
+    genome, record = _shipped_record(one.record)
     found = _around(record, one.position, one.strand, bundle)
     if one.edits:
         changed = edited(found.codes, parse_edits(one.edits, found.anchor), length=None, anchor=None)
         found = replace(found, codes=changed)
-    return replace(found, title=f"{one.name}, {one.note}", note=_of_another_kind(bundle))
+    return replace(found, title=f"{one.name}, {one.note}", note=_of_another_kind(bundle), genome=genome)
 
 
 def _of_another_kind(bundle: Bundle) -> str:
@@ -179,12 +160,12 @@ def _of_another_kind(bundle: Bundle) -> str:
     )
 
 
-def _shipped_record(name: str) -> Record:
+def _shipped_record(name: str) -> tuple[str, Record]:
     for sequence in resources.sequences():
         if _ships(sequence):
             records = resources.records(sequence.path)
             if name in records:
-                return records[name]
+                return sequence.key, records[name]
     raise InputError(f"the genome with the record {name} is not here")
 
 
@@ -238,12 +219,12 @@ def _of_genome(query: Mapping[str, str], bundle: Bundle) -> Subject:
             note += f" +1 is the first base of {text}; {bundle.name} looks for starts of transcription, before it."
         if record not in records or not 0 <= position < len(records[record]):
             raise InputError(f"{known[key].title} has no base {text}")
-        return replace(_around(records[record], position, strand, bundle), title=text, note=note.strip())
+        return replace(_around(records[record], position, strand, bundle), title=text, note=note.strip(), genome=key)
     region = Region.parse(text)
     if region.record not in records:
         raise InputError(f"{known[key].title} has no record {region.record!r}; it has {', '.join(list(records)[:3])}")
     codes = records[region.record].extract(region)
-    return Subject(codes, None, str(region), region, note=note)
+    return Subject(codes, None, str(region), region, note=note, genome=key)
 
 
 def _site(text: str, sequence: resources.Sequence) -> tuple[str, int, str] | None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from dashboard.charts.logo import MOST_LETTERS, limits, logo_shapes
-from dashboard.charts.positions import axis, name
-from dashboard.charts.theme import Look, template
+from dashboard.charts.positions import axis, name, site_mark
+from dashboard.charts.theme import Look, heading, template
 from dashboard.subject import Subject
 from dnalm.alphabet import decode
 from dnalm.interpret.logo import LETTERS, on_bases
@@ -68,21 +68,15 @@ def map_figure(
             hoverinfo="text", showlegend=False, row=number, col=1,
         )  # fmt: skip
         figure.update_yaxes(range=limits([heights_of]), nticks=4, title={"text": "worth"}, row=number, col=1)
-        shapes += _site(subject, number, look)
+        shapes += site_mark(subject, number, look)
     for number, one in enumerate(maps, 1):
         _add_map(figure, one, number, look, place=_middle(figure, number))
-        shapes += _site(one.subject, number, look)
+        shapes += site_mark(one.subject, number, look)
     widest = max([one.subject for one in maps], key=lambda subject: len(subject.codes))
     told = axis(widest)
     figure.update_layout(
         template=template(look),
-        title={
-            "text": html.escape(title),
-            "x": 0,
-            "xanchor": "left",
-            "font": {"size": 17, "color": look.text},
-            "automargin": False,
-        },
+        title=heading(title, look),
         height=150 + sum(heights) + 34 * count,
         margin={"t": 84, "b": 58, "l": 56, "r": 84},
         shapes=shapes,
@@ -134,14 +128,6 @@ def _add_map(figure: go.Figure, one: Map, number: int, look: Look, *, place: tup
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 12}, fixedrange=True, row=number, col=1)
 
 
-def _site(subject: Subject, number: int, look: Look) -> list[dict[str, object]]:
-    if subject.anchor is None:
-        return []
-    line = {"color": look.known, "width": 1.5, "dash": "dot"}
-    xref, yref = ("x" if number == 1 else f"x{number}"), ("y domain" if number == 1 else f"y{number} domain")
-    return [{"type": "line", "xref": xref, "yref": yref, "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line}]
-
-
 def scramble_figure(
     found: Sequence[Scramble],
     subject: Subject,
@@ -177,15 +163,9 @@ def scramble_figure(
     figure.add_hline(y=reference, line={"color": look.quiet, "width": 1, "dash": "dash"})
     figure.update_layout(
         template=template(look),
-        title={
-            "text": html.escape(title),
-            "x": 0,
-            "xanchor": "left",
-            "font": {"size": 17, "color": look.text},
-            "automargin": False,
-        },
+        title=heading(title, look),
         height=430,
-        shapes=[*figure.layout.shapes, *_site(subject, 1, look)],
+        shapes=[*figure.layout.shapes, *site_mark(subject, 1, look)],
         legend={"title": {"text": "replaced: "}},
     )
     figure.update_xaxes(axis(subject))
@@ -210,13 +190,7 @@ def pairs_figure(found: Epistasis, subject: Subject, look: Look, *, title: str) 
     )  # fmt: skip
     figure.update_layout(
         template=template(look),
-        title={
-            "text": html.escape(title),
-            "x": 0,
-            "xanchor": "left",
-            "font": {"size": 17, "color": look.text},
-            "automargin": False,
-        },
+        title=heading(title, look),
         width=700,
         height=640,
     )
@@ -244,15 +218,9 @@ def without_figure(
         )  # fmt: skip
     figure.update_layout(
         template=template(look),
-        title={
-            "text": html.escape(title),
-            "x": 0,
-            "xanchor": "left",
-            "font": {"size": 17, "color": look.text},
-            "automargin": False,
-        },
+        title=heading(title, look),
         height=400,
-        shapes=_site(subject, 1, look),
+        shapes=site_mark(subject, 1, look),
         legend={"title": {"text": "taken out: "}},
     )
     figure.update_xaxes(axis(subject))

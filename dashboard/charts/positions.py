@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.charts.theme import Look
 from dashboard.subject import Subject
 from dnalm.alphabet import decode
 from dnalm.interpret.edits import numbered
@@ -59,3 +60,15 @@ def names(subject: Subject) -> list[str]:
 def numbers(subject: Subject) -> np.ndarray:
     """The numbers of all bases as text."""
     return np.array([numbered(offset, subject.anchor) for offset in range(len(subject.codes))])
+
+
+def site_mark(subject: Subject, number: int, look: Look) -> list[dict[str, Any]]:
+    """The start site as a dotted line through one of a figure's rows, counted from 1; empty where there is none."""
+    if subject.anchor is None:
+        return []
+    suffix = "" if number == 1 else str(number)
+    line = {"color": look.known, "width": 1.5, "dash": "dot"}
+    xref, yref = f"x{suffix}", f"y{suffix} domain"
+    return [
+        {"type": "line", "xref": xref, "yref": yref, "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line, "layer": "below"}
+    ]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from dashboard.charts.logo import MOST_LETTERS, limits, logo_shapes
-from dashboard.charts.positions import axis, names
-from dashboard.charts.theme import Look, template
+from dashboard.charts.positions import axis, names, site_mark
+from dashboard.charts.theme import Look, heading, template
 from dashboard.subject import Subject
 from dnalm.interpret.logo import LETTERS
 
@@ -69,7 +69,7 @@ def saliency_figure(
     shapes = []
     for number, row in enumerate(rows, 1):
         low, high = common if same_scale else limits([row.heights])
-        shapes += _elements(elements, number, look) + _site(row.subject, number, look)
+        shapes += _elements(elements, number, look) + site_mark(row.subject, number, look)
         places = row.subject.positions()
         values = row.heights.sum(1)
         if len(places) <= MOST_LETTERS:
@@ -96,13 +96,7 @@ def saliency_figure(
         figure.update_yaxes(range=[low, high], title={"text": row.unit}, row=number, col=1, nticks=5)
     figure.update_layout(
         template=template(look),
-        title={
-            "text": html.escape(title),
-            "x": 0,
-            "xanchor": "left",
-            "font": {"size": 17, "color": look.text},
-            "automargin": False,
-        },
+        title=heading(title, look),
         height=_ABOVE + _BELOW + ROW * len(rows) + 30 * (len(rows) - 1),
         margin={"t": _ABOVE, "b": _BELOW, "l": 64, "r": 12},
         shapes=shapes,
@@ -153,16 +147,6 @@ def _elements(elements: Sequence[Element], number: int, look: Look) -> list[dict
         }
         for one in elements
     ]  # fmt: skip
-
-
-def _site(subject: Subject, number: int, look: Look) -> list[dict[str, object]]:
-    if subject.anchor is None:
-        return []
-    xref, yref = _references(number)
-    line = {"color": look.known, "width": 1.5, "dash": "dot"}
-    return [
-        {"type": "line", "xref": xref, "yref": yref, "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line, "layer": "below"}
-    ]
 
 
 def _name_elements(figure: go.Figure, elements: Sequence[Element], look: Look) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.download_row import Offered, download_row
 from dashboard.embedding_reading import Drawn, Points
 from dashboard.saying import plain
 from dnalm.alphabet import decode, encode, reverse_complement
@@ -47,31 +48,20 @@ def downloads(found: Drawn, colours: Colouring, row: int | None, near: Sequence[
     def picture(kind: str) -> bytes:
         return picture_bytes(draw(embedding, projection, colours, chosen=row, near=near), kind)
 
-    files: dict[str, tuple[str, str, Callable[[], bytes | str]]] = {
-        "tsv": (
+    name = f"{embedding.model}.{embedding.what}.{projection.method}"
+    offered = {
+        "tsv": Offered(
             "Points (TSV)",
-            "text/tab-separated-values",
+            f"{name}.tsv",
             lambda: tsv_text(table(embedding, projection, calls=calls, chosen=row)),
         ),
-        "npz": ("Vectors (NPZ)", "application/octet-stream", lambda: npz_bytes(embedding, projection, calls)),
-        "svg": ("SVG", "image/svg+xml", lambda: picture("svg")),
-        "png": ("PNG", "image/png", lambda: picture("png")),
+        "npz": Offered("Vectors (NPZ)", f"{name}.npz", lambda: npz_bytes(embedding, projection, calls)),
+        "svg": Offered("SVG", f"{name}.svg", lambda: picture("svg")),
+        "png": Offered("PNG", f"{name}.png", lambda: picture("png")),
     }
     if embedding.what == "sequences":
-        files[SEQUENCES] = ("Sequences (TSV)", "text/tab-separated-values", lambda: sequences_tsv(embedding))
-    name = f"{embedding.model}.{embedding.what}.{projection.method}"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.write("Download:")
-        for ending, (label, mime, make) in files.items():
-            st.download_button(
-                label,
-                make,
-                file_name=ending if ending == SEQUENCES else f"{name}.{ending}",
-                mime=mime,
-                key=f"embed_download_{ending.partition('.')[0]}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+        offered["sequences"] = Offered("Sequences (TSV)", SEQUENCES, lambda: sequences_tsv(embedding))
+    download_row("embed", offered)
 
 
 def sequences_tsv(embedding: Embedding) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.charts.motifs import motif_chart, spacing_chart
 from dashboard.charts.theme import look
+from dashboard.download_row import Offered, download_row
 from dashboard.motif_reading import METHODS, Given
 from dashboard.saying import plain
 from dnalm.alphabet import decode
@@ -155,34 +156,15 @@ def fasta(names: list[str], letters: list[str]) -> str:
 def downloads(report: MotifReport, given: Given) -> None:
     """Buttons for the motifs, their tables and the picture; each is made when it is asked for."""
     names, letters = [one.id for one in given.sequences], [decode(one.codes) for one in given.sequences]
-    tsv = "text/tab-separated-values"
-    offered: dict[str, tuple[str, str, Callable[[], bytes | str]]] = {
-        "sequences.fa": ("Sequences (FASTA)", "text/plain", lambda: fasta(names, letters)),
-        "meme": ("MEME", "text/plain", lambda: files.meme_text(report.motifs.motifs)),
-        "jaspar": ("JASPAR", "text/plain", lambda: files.jaspar_text(report.motifs.motifs)),
-        "tsv": ("Motifs (TSV)", tsv, lambda: files.tsv_text(files.SUMMARY, files.summary_rows(report))),
-        "sites.tsv": (
-            "Places (TSV)",
-            tsv,
-            lambda: files.tsv_text(files.SITES, files.site_rows(report, names, letters)),
-        ),
-        "spacing.tsv": (
-            "Distances (TSV)",
-            tsv,
-            lambda: files.tsv_text(files.SPACING, files.spacing_rows(report)),
-        ),
-        "svg": ("SVG", "image/svg+xml", lambda: picture_bytes(draw_motifs(report), "svg")),
-        "png": ("PNG", "image/png", lambda: picture_bytes(draw_motifs(report), "png")),
+    made: dict[str, tuple[str, Callable[[], bytes | str]]] = {
+        "sequences.fa": ("Sequences (FASTA)", lambda: fasta(names, letters)),
+        "meme": ("MEME", lambda: files.meme_text(report.motifs.motifs)),
+        "jaspar": ("JASPAR", lambda: files.jaspar_text(report.motifs.motifs)),
+        "tsv": ("Motifs (TSV)", lambda: files.tsv_text(files.SUMMARY, files.summary_rows(report))),
+        "sites.tsv": ("Places (TSV)", lambda: files.tsv_text(files.SITES, files.site_rows(report, names, letters))),
+        "spacing.tsv": ("Distances (TSV)", lambda: files.tsv_text(files.SPACING, files.spacing_rows(report))),
+        "svg": ("SVG", lambda: picture_bytes(draw_motifs(report), "svg")),
+        "png": ("PNG", lambda: picture_bytes(draw_motifs(report), "png")),
     }
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.write("Download:")
-        for ending, (label, mime, make) in offered.items():
-            st.download_button(
-                label,
-                make,
-                file_name=file_name(report.model, ending),
-                mime=mime,
-                key=f"motifs_download_{ending}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+    offered = {ending: Offered(label, file_name(report.model, ending), make) for ending, (label, make) in made.items()}
+    download_row("motifs", offered)

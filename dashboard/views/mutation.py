@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import addressed, resources
+from dashboard.editing import read_edits, unedited
 from dashboard.person import acting_user
 from dashboard.saying import plain
-from dashboard.subject import read_edits, read_subject
+from dashboard.subject import read_subject
 from dashboard.views import mutation_editor, mutation_map, mutation_more, mutation_variants
 from dashboard.views import subject_inputs as inputs
 from dnalm.errors import DnalmError, InputError
@@ -44,10 +45,10 @@ def page() -> None:
         model = resources.model(bundle)
         subject = read_subject(inputs.asked(bundle), user, bundle, model)
         try:
-            editing = mutation_editor.Editing(subject, *read_edits(st.query_params.get("edits", ""), subject, model))
+            editing = read_edits(st.query_params.get("edits", ""), subject, model)
         except InputError as error:
             st.error(f"The changes could not be made: {plain(str(error))}", icon=":material/error:")
-            editing = mutation_editor.Editing(subject, [], [subject.codes])
+            editing = unedited(subject)
         label = inputs.pick_label(bundle, model.predict([subject.codes])[0].label)
         mutation_editor.editor(bundle, editing, label)
         with st.spinner("Reading the model"):

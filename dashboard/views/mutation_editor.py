@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
 
 from dashboard import resources
+from dashboard.editing import MOST_EDITS, Editing, read_edits, split_edits
 from dashboard.saying import plain
-from dashboard.subject import MOST_EDITS, Subject, read_edits
+from dashboard.subject import Subject
 from dashboard.views import saliency_parts as parts
-from dnalm.alphabet import Codes
 from dnalm.errors import DnalmError
-from dnalm.interpret.edits import Edit
 from dnalm.model.bundle import Bundle
 from dnalm.model.predict import Classifier
 
-UNITS = {"log_odds": "Log-odds", "probability": "Probability"}
-STRONGEST = 12
 _REFUSED = "mutation_refused"
-
-
-@dataclass(frozen=True, eq=False)
-class Editing:
-    """A sequence and what a person has changed of it, one change after the other.
-
-    Attributes:
-        original: as it was.
-        edits: the changes in order.
-        sequences: as it was, after the first change, ..., as it is now.
-    """
-
-    original: Subject
-    edits: list[Edit]
-    sequences: list[Codes]
-
-    @property
-    def now(self) -> Subject:
-        """The sequence with all changes; one that moved its bases lies in no region of the genome any more."""
-        if not self.edits:
-            return self.original
-        region, anchor = self.original.region, self.original.anchor
-        if any(len(one.ref) != len(one.alt) for one in self.edits):
-            region = None
-            if anchor is not None and len(self.sequences[-1]) != len(self.original.codes):
-                anchor += sum(len(one.alt) - len(one.ref) for one in self.edits if one.position < anchor)
-        return replace(self.original, codes=self.sequences[-1], region=region, anchor=anchor)
 
 
 def editor(bundle: Bundle, editing: Editing, label: str | None) -> None:
@@ -102,7 +70,7 @@ def history(bundle: Bundle, editing: Editing, label: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("History:", width="content")
         for number, probability in enumerate(said):
-            text = "as it was" if number == 0 else editing.edits[number - 1].written(editing.original.anchor)
+            text = "as it was" if number == 0 else editing.written[number - 1]
             st.button(
                 f"{text.replace('-', '−', 1) if number else text} · {probability:.3f}",
                 key=f"mutation_history_{number}",
@@ -129,7 +97,7 @@ def _quoted(text: str) -> str:
 
 
 def _edits() -> list[str]:
-    return [one for one in re.split(r"[,;\s]+", st.query_params.get("edits", "")) if one]
+    return split_edits(st.query_params.get("edits", ""))
 
 
 def _keep(count: int) -> None:
@@ -148,9 +116,9 @@ def add(texts: Sequence[str]) -> None:
 def _typed(now: Subject, model: Classifier) -> None:
     """Make what was typed, or say why it cannot be."""
     try:
-        edits, _ = read_edits(st.session_state["mutation_typed"], now, model)
+        made = read_edits(st.session_state["mutation_typed"], now, model)
     except DnalmError as error:
         st.session_state[_REFUSED] = str(error)
         return
     st.session_state["mutation_typed"] = ""
-    add([one.written(now.anchor) for one in edits])
+    add(made.written)

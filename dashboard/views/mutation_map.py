@@ -14,11 +14,13 @@ from dashboard import explaining, resources
 from dashboard.charts.mutation import Map, map_figure
 from dashboard.charts.positions import name
 from dashboard.charts.theme import look
+from dashboard.download_row import Offered, download_row
+from dashboard.editing import Editing, read_edits
 from dashboard.links import link
-from dashboard.subject import Subject, read_edits, read_subject
+from dashboard.subject import Subject, read_subject
 from dashboard.views import saliency_parts as parts
 from dashboard.views import subject_inputs as inputs
-from dashboard.views.mutation_editor import Editing, add, history
+from dashboard.views.mutation_editor import add, history
 from dnalm.alphabet import decode
 from dnalm.files import picture_bytes
 from dnalm.interpret.edits import Edit
@@ -31,7 +33,6 @@ from dnalm.model.bundle import Bundle
 
 UNITS = {"log_odds": "Log-odds", "probability": "Probability"}
 STRONGEST = 12
-_REFUSED = "mutation_refused"
 
 
 def show(user: User, bundle: Bundle, other: Bundle | None, editing: Editing, label: str | None) -> None:
@@ -71,7 +72,7 @@ def show(user: User, bundle: Bundle, other: Bundle | None, editing: Editing, lab
         )
         _downloads(bundle, now, found)
     if span is not None:
-        parts._choose_part(now)
+        parts.choose_part(now)
     history(bundle, editing, label)
     _strongest(now, found)
     query = {key: value for key, value in st.query_params.items() if key not in ("view", "unit", "edits")}
@@ -93,8 +94,7 @@ def _others(
     """The other model's map of the same sequence, and what the two differ by."""
     model = resources.model(other)
     theirs = read_subject(inputs.asked(bundle), user, other, model)
-    _, sequences = read_edits(st.query_params.get("edits", ""), theirs, model)
-    theirs = replace(theirs, codes=sequences[-1])
+    theirs = read_edits(st.query_params.get("edits", ""), theirs, model).now
     shared_class = label if label in other.config.labels else None
     found = explaining.saturation(other, theirs.codes, shared_class, parts.mapped(theirs))
     yours = _map(other, theirs, found, unit)
@@ -162,23 +162,14 @@ def _downloads(bundle: Bundle, subject: Subject, found: Saturation) -> None:
         placed = Placed(subject.title, subject.codes, subject.anchor, subject.region)
         return picture_bytes(draw_saturation(placed, found), kind)
 
-    files = {
-        "tsv": ("TSV", "text/tab-separated-values", lambda: table(subject, found).to_csv(sep="\t", index=False)),
-        "svg": ("SVG", "image/svg+xml", partial(picture, "svg")),
-        "png": ("PNG", "image/png", partial(picture, "png")),
-        "fa": ("FASTA", "text/plain", lambda: f">{subject.id}\n{decode(subject.codes)}\n"),
+    stem = f"mutations.{bundle.name}"
+    offered = {
+        "tsv": Offered("TSV", f"{stem}.tsv", lambda: table(subject, found).to_csv(sep="\t", index=False)),
+        "svg": Offered("SVG", f"{stem}.svg", partial(picture, "svg")),
+        "png": Offered("PNG", f"{stem}.png", partial(picture, "png")),
+        "fa": Offered("FASTA", f"{stem}.fa", lambda: f">{subject.id}\n{decode(subject.codes)}\n"),
     }
-    st.write("Download:")
-    for ending, (title, mime, make) in files.items():
-        st.download_button(
-            title,
-            make,
-            file_name=f"mutations.{bundle.name}.{ending}",
-            mime=mime,
-            key=f"mutation_download_{ending}",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+    download_row("mutation", offered)
 
 
 def _strongest(subject: Subject, found: Saturation) -> None:

@@ -14,9 +14,9 @@ from dashboard.addressed import whole
 from dashboard.charts.mutation import pairs_figure, scramble_figure, without_figure
 from dashboard.charts.positions import name
 from dashboard.charts.theme import look
+from dashboard.editing import Editing
 from dashboard.subject import Subject
 from dashboard.views import subject_inputs as inputs
-from dashboard.views.mutation_editor import Editing
 from dnalm.alphabet import decode
 from dnalm.errors import InputError
 from dnalm.interpret.logo import LETTERS

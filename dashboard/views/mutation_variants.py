@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import resources
+from dashboard.editing import Editing
 from dashboard.saying import plain
 from dashboard.subject import Subject
 from dashboard.turns import a_turn
-from dashboard.views.mutation_editor import Editing
 from dashboard.views.mutation_more import download
 from dnalm.alphabet import Codes, decode, encode
 from dnalm.errors import InputError
@@ -111,7 +111,7 @@ def _listed(text: str, editing: Editing) -> tuple[list[tuple[str, Edit]], list[s
             except InputError as error:
                 skipped.append(str(error))
         return found, skipped
-    if subject.region is not None and any(len(one.ref) != len(one.alt) for one in editing.edits):
+    if editing.original.region is not None and editing.moved:
         raise InputError(
             "your changes moved the bases along: take back insertions and deletions to place a VCF's variants"
         )

@@ -14,6 +14,7 @@ from dashboard.addressed import whole
 from dashboard.charts.positions import axis, numbers
 from dashboard.charts.saliency import Element, Row, saliency_figure
 from dashboard.charts.theme import look
+from dashboard.download_row import Offered, download_row
 from dashboard.explaining import MUTATION, TITLES
 from dashboard.links import link
 from dashboard.saying import plain
@@ -128,10 +129,11 @@ def believe(bundle: Bundle, subject: Subject, methods: Sequence[str], baseline: 
                     f"{difference:+.2f} from the baseline's (convergence delta {found.delta:+.3f})."
                 )
     if len(subject.codes) > explaining.LONGEST_MAP and MUTATION in methods:
-        _choose_part(subject)
+        choose_part(subject)
 
 
-def _choose_part(subject: Subject) -> None:
+def choose_part(subject: Subject) -> None:
+    """Where the map begins, of a sequence too long for all of it."""
     span = mapped(subject)
     assert span is not None
     st.number_input(
@@ -177,24 +179,14 @@ def downloads(bundle: Bundle, subject: Subject, rows: Sequence[Row]) -> None:
         )
         return picture_bytes(figure, kind)
 
-    files = {
-        "tsv": ("TSV", "text/tab-separated-values", lambda: table(rows).to_csv(sep="\t", index=False)),
-        "svg": ("SVG", "image/svg+xml", partial(picture, "svg")),
-        "png": ("PNG", "image/png", partial(picture, "png")),
-        "fa": ("FASTA", "text/plain", lambda: f">{subject.id}\n{decode(subject.codes)}\n"),
+    stem = f"saliency.{bundle.name}"
+    offered = {
+        "tsv": Offered("TSV", f"{stem}.tsv", lambda: table(rows).to_csv(sep="\t", index=False)),
+        "svg": Offered("SVG", f"{stem}.svg", partial(picture, "svg")),
+        "png": Offered("PNG", f"{stem}.png", partial(picture, "png")),
+        "fa": Offered("FASTA", f"{stem}.fa", lambda: f">{subject.id}\n{decode(subject.codes)}\n"),
     }
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.write("Download:")
-        for ending, (name, mime, make) in files.items():
-            st.download_button(
-                name,
-                make,
-                file_name=f"saliency.{bundle.name}.{ending}",
-                mime=mime,
-                key=f"saliency_download_{ending}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+    download_row("saliency", offered)
 
 
 def onward(bundle: Bundle, subject: Subject) -> None:
@@ -202,15 +194,17 @@ def onward(bundle: Bundle, subject: Subject) -> None:
     query = {name: st.query_params[name] for name in st.query_params if name not in ("method", "baseline", "view")}
     with st.container(horizontal=True):
         link("mutation", "What would mutations do?", icon=":material/edit:", query=query)
-        if subject.region is not None and subject.region.record.startswith("NC_000913"):
+        genome = next((one for one in resources.sequences() if one.key == subject.genome), None)
+        if subject.region is not None and genome is not None and bundle.config.window:
             region = subject.region
             middle = (region.start + region.end) // 2
-            around = f"{region.record}:{max(1, middle - 1000):,}-{middle + 1000:,}"
+            length = len(resources.records(genome.path)[region.record])
+            around = f"{region.record}:{max(1, middle - 1000):,}-{min(length, middle + 1000):,}"
             link(
                 "long-sequences",
                 "See it in the genome",
                 icon=":material/monitoring:",
-                query={"region": around, "model": bundle.name},
+                query={"region": around, "model": bundle.name, "sequence": genome.key},
             )
 
 

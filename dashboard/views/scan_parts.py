@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import uploads
 from dashboard.charts.sequence import sequence_html
 from dashboard.charts.theme import look
+from dashboard.download_row import Offered, download_row
 from dashboard.features import Known
 from dashboard.person import acting_user
 from dashboard.state import Place, parse_place
@@ -275,22 +276,10 @@ def downloads(picture: Picture) -> None:
     """Buttons for the picture and its data; each is made when it is asked for."""
     track = picture.track
     name = f"{track.model}.{track.record}.{track.start + 1}-{track.end}"
-    files: dict[str, tuple[str, Callable[[], bytes | str]]] = {
-        "png": ("image/png", lambda: picture.draw("png")),
-        "svg": ("image/svg+xml", lambda: picture.draw("svg")),
-        "bedgraph": ("text/plain", lambda: bedgraph_text(track)),
-        "tsv": ("text/tab-separated-values", lambda: tsv_text(track)),
+    offered = {
+        "png": Offered("PNG", f"{name}.png", lambda: picture.draw("png")),
+        "svg": Offered("SVG", f"{name}.svg", lambda: picture.draw("svg")),
+        "bedgraph": Offered("bedGraph", f"{name}.bedgraph", lambda: bedgraph_text(track)),
+        "tsv": Offered("TSV", f"{name}.tsv", lambda: tsv_text(track)),
     }
-    titles = {"png": "PNG", "svg": "SVG", "bedgraph": "bedGraph", "tsv": "TSV"}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.write("Download:")
-        for ending, (mime, make) in files.items():
-            st.download_button(
-                titles[ending],
-                make,
-                file_name=f"{name}.{ending}",
-                mime=mime,
-                key=f"scan_download_{ending}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+    download_row("scan", offered)

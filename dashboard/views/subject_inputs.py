@@ -21,7 +21,9 @@ NOBODY = "none"
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training", "all": "All"}
 OUTCOMES = {"any": "Right and wrong", "right": "Right calls", "wrong": "Wrong calls"}
 MOST_CALLED = 4000
-"""Sequences of a set that are called for the table."""
+"""Sequences of a set that are called for the table, """
+MOST_CALLED_BASES = 400_000
+"""and bases of them."""
 
 chosen = addressed.chosen
 bound = partial(addressed.bound, "explain")
@@ -186,8 +188,10 @@ def _table(dataset: Dataset, bundle: Bundle, split: str, of_class: str, outcome:
         rows = rows[found | rows["sequence"].str.contains(words.upper(), regex=False)]
     if of_class != "any":
         rows = rows[rows["label"] == of_class]
-    more = len(rows) - MOST_CALLED
-    rows = rows.iloc[:MOST_CALLED].reset_index(drop=True)
+    fitting = int((rows["sequence"].str.len().cumsum() <= MOST_CALLED_BASES).sum())
+    most = min(MOST_CALLED, max(1, fitting))
+    more = len(rows) - most
+    rows = rows.iloc[:most].reset_index(drop=True)
     model, length = resources.model(bundle), dataset.window
     fits = model.module.fixed_length in (None, length)
     shown = rows[["id", "label", "source"]]
@@ -203,7 +207,7 @@ def _table(dataset: Dataset, bundle: Bundle, split: str, of_class: str, outcome:
         shown = shown[shown["probability"].between(low, high)]
     st.caption(
         f"{len(shown):,} sequences; choose a row."
-        + (f" The first {MOST_CALLED:,} of {MOST_CALLED + more:,} were called." if more > 0 else "")
+        + (f" The first {most:,} of {most + more:,} were called." if more > 0 else "")
         + ("" if fits else f" {bundle.name} reads {model.module.fixed_length} bases and does not call this set.")
     )
     ids = shown["id"].tolist()

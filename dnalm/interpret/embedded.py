@@ -30,7 +30,7 @@ class Embedded:
         """What is explained, shape `(n,)`, of vectors each `(n, tokens, embedding)`."""
         rest = iter(vectors)
         logits = [self._logits(member, rest) for member in self.module.members]
-        return self.score(self.module._mean(logits))
+        return self.score(self.module.mean(logits))
 
     def vectors(self, bases: Tensor) -> tuple[Tensor, ...]:
         """The vectors of base probabilities, shape `(n, length, 4)`."""
@@ -66,4 +66,4 @@ class Embedded:
             other, _ = member.encoder(next(rest))  # type: ignore[call-overload]
         count = len(ahead)
         bases = self.bases.expand(count, -1, -1)
-        return member.head(Encoding(states, other, member._tokens(self._lengths(count)), bases))
+        return member.head(Encoding(states, other, member.tokens(self._lengths(count)), bases))

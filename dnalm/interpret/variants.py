@@ -90,7 +90,7 @@ class VariantScorer:
                     for part in (variants, first, last)
                 ]
                 found = [member.logits(*told) for member in self._members]
-                out[rows] = self.classifier.module._mean(found).float().cpu().numpy()
+                out[rows] = self.classifier.module.mean(found).float().cpu().numpy()
                 if progress:
                     progress(begin + len(rows), len(order))
         return out
@@ -115,7 +115,7 @@ class _MemberScorer:
         ]
         bases = one_hot(codes, strands[0].top.dtype)
         states = [strand.top[None] for strand in strands]
-        self.start = self.layer.start(Encoding(states[0], states[1] if both else None, member._tokens(length), bases))
+        self.start = self.layer.start(Encoding(states[0], states[1] if both else None, member.tokens(length), bases))
         self.counts = [Counts(counted, codes) for counted in self.layer.counted]
         self.coding = self.layer.of_coding(bases)
 

@@ -44,7 +44,7 @@ class Member(nn.Module):
         other = None
         if self.config.both_strands:
             other, _ = self.encoder(self.encoder.embed(reverse_complement_codes(codes, lengths)))
-        return Encoding(states, other, self._tokens(lengths), one_hot(codes, states.dtype))
+        return Encoding(states, other, self.tokens(lengths), one_hot(codes, states.dtype))
 
     def from_bases(self, bases: Tensor, lengths: Tensor) -> Tensor:
         """Logits of base probabilities, shape `(batch, length, 4)`: the door for attribution."""
@@ -52,19 +52,20 @@ class Member(nn.Module):
         other = None
         if self.config.both_strands:
             other, _ = self.encoder(self.encoder.embed_bases(reverse_complement_bases(bases, lengths)))
-        return self.head(Encoding(states, other, self._tokens(lengths), bases))
+        return self.head(Encoding(states, other, self.tokens(lengths), bases))
 
     def both_orientations(self, codes: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of each sequence and of its reverse complement, for the price of reading each strand once."""
         turned = reverse_complement_codes(codes, lengths)
         states, _ = self.encoder(self.encoder.embed(codes))
         other, _ = self.encoder(self.encoder.embed(turned))
-        tokens, both = self._tokens(lengths), self.config.both_strands
+        tokens, both = self.tokens(lengths), self.config.both_strands
         ahead = Encoding(states, other if both else None, tokens, one_hot(codes, states.dtype))
         back = Encoding(other, states if both else None, tokens, one_hot(turned, states.dtype))
         return self.head(ahead), self.head(back)
 
-    def _tokens(self, lengths: Tensor) -> Tensor:
+    def tokens(self, lengths: Tensor) -> Tensor:
+        """Tokens of sequences of so many bases, shape `(batch,)`."""
         stride, k = self.config.encoder.stride, self.config.encoder.k
         return torch.div(lengths - k, stride, rounding_mode="floor").add(1).clamp_min(0)
 
@@ -88,19 +89,20 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, codes: Tensor, lengths: Tensor) -> Tensor:
         """Logits, shape `(batch, classes)`; see `Member.forward`."""
-        return self._mean([member(codes, lengths) for member in self.members])
+        return self.mean([member(codes, lengths) for member in self.members])
 
     def from_bases(self, bases: Tensor, lengths: Tensor) -> Tensor:
         """Logits of base probabilities; see `Member.from_bases`."""
-        return self._mean([member.from_bases(bases, lengths) for member in self.members])
+        return self.mean([member.from_bases(bases, lengths) for member in self.members])
 
     def both_orientations(self, codes: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of each sequence and of its reverse complement; see `Member.both_orientations`."""
         pairs = [member.both_orientations(codes, lengths) for member in self.members]
-        return self._mean([ahead for ahead, _ in pairs]), self._mean([back for _, back in pairs])
+        return self.mean([ahead for ahead, _ in pairs]), self.mean([back for _, back in pairs])
 
     @staticmethod
-    def _mean(logits: list[Tensor]) -> Tensor:
+    def mean(logits: list[Tensor]) -> Tensor:
+        """The members' logits as one: the mean of their log-probabilities; of a single member, its own."""
         if len(logits) == 1:
             return logits[0]
         return torch.stack([member.log_softmax(-1) for member in logits]).mean(0)
