@@ -69,6 +69,4 @@ def site_mark(subject: Subject, number: int, look: Look) -> list[dict[str, Any]]
     suffix = "" if number == 1 else str(number)
     line = {"color": look.known, "width": 1.5, "dash": "dot"}
     xref, yref = f"x{suffix}", f"y{suffix} domain"
-    return [
-        {"type": "line", "xref": xref, "yref": yref, "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line, "layer": "below"}
-    ]
+    return [{"type": "line", "xref": xref, "yref": yref, "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line}]
