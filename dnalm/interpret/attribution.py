@@ -21,9 +21,9 @@ from torch import Tensor
 from dnalm.alphabet import UNKNOWN, Codes
 from dnalm.errors import InputError
 from dnalm.interpret.embedded import Embedded
-from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.model.doors import one_hot
 from dnalm.model.predict import Classifier
+from dnalm.sequences.shuffle import dinucleotide_shuffles
 
 Method = Literal[
     "integrated-gradients", "saliency", "input-x-gradient", "gradient-shap", "occlusion", "embedding-gradients"

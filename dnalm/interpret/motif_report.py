@@ -18,10 +18,10 @@ from dnalm.interpret.modisco import find_motifs_modisco
 from dnalm.interpret.motifs import SMALLEST, MotifSet, find_motifs
 from dnalm.interpret.place import MINUS_10_PLACE, share_at_place, share_by_chance
 from dnalm.interpret.seqlets import FDR
-from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.interpret.spacing import Spacing, measure_spacing
 from dnalm.metrics import Figure
 from dnalm.model.predict import Classifier
+from dnalm.sequences.shuffle import dinucleotide_shuffles
 
 Progress = Callable[[int, int], None]
 

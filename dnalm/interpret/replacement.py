@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from dnalm.alphabet import UNKNOWN, Codes
 from dnalm.interpret.attribution import log_odds
-from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.model.predict import Classifier
+from dnalm.sequences.shuffle import dinucleotide_shuffles
 
 Replacement = Literal["even", "shuffled"]
 REPLACEMENTS: tuple[Replacement, ...] = get_args(Replacement)

@@ -117,16 +117,37 @@ class MemberConfig(Checked):
     both_strands: bool = Field(True, description="the reverse complement is read through the same encoder too")
 
 
+class TrackMemberConfig(Checked):
+    """A model of every base of a stretch, for scanning: see `dnalm.model.track_model`."""
+
+    encoder: EncoderConfig | None = Field(None, description="the language model's; none: the convolutions alone")
+    projection: int = Field(24, ge=1, le=1024, description="numbers kept of a state at each base")
+    motifs: int = Field(64, ge=1, le=4096, description="motifs looked for at each base")
+    motif_width: int = Field(15, ge=1, le=201, description="bases in a motif; odd", json_schema_extra={"unit": "bases"})
+    channels: int = Field(48, ge=1, le=4096, description="width of the stack of dilated convolutions")
+    kernel: int = Field(3, ge=1, le=31, description="places that each of them looks at; odd")
+    dilations: tuple[int, ...] = Field((1, 2, 4, 8, 16, 32, 64), description="bases between those places, in turn")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _odd(self) -> TrackMemberConfig:
+        for name in ("motif_width", "kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be odd, so that it has a middle")
+        return self
+
+
 class BundleConfig(Checked):
     """`config.json` of a bundle."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    kind: Literal["language-model", "classifier"]
+    kind: Literal["language-model", "classifier", "track"]
     name: str = Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""
     encoder: EncoderConfig | None = Field(None, description="language models")
     lm_head: Literal["continuation", "vocabulary"] | None = Field(None, description="language models")
     members: list[MemberConfig] = Field(default_factory=list, description="classifiers")
+    tracks: list[TrackMemberConfig] = Field(default_factory=list, description="track models")
     labels: list[str] = Field(default_factory=list)
     positive: str | None = Field(None, description="the class that a probability speaks of, in binary sets")
     window: int | None = Field(None, ge=1, description="bases of the sequences it was trained on, where of one length")
@@ -140,11 +161,13 @@ class BundleConfig(Checked):
     def _kind_has_its_fields(self) -> BundleConfig:
         if self.kind == "language-model" and (self.encoder is None or self.lm_head is None):
             raise ValueError("a language model has the fields encoder and lm_head")
-        if self.kind == "classifier":
-            if not self.members:
-                raise ValueError("a classifier has at least one entry in members")
+        if self.kind == "classifier" and not self.members:
+            raise ValueError("a classifier has at least one entry in members")
+        if self.kind == "track" and not (self.tracks and self.positive and self.window and self.anchor is not None):
+            raise ValueError("a track model has the fields tracks, positive, window and anchor")
+        if self.kind != "language-model":
             if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-                raise ValueError("a classifier has at least two labels, all different")
+                raise ValueError(f"a {self.kind} has at least two labels, all different")
             if self.positive is not None and (self.positive not in self.labels or len(self.labels) != 2):
                 raise ValueError("positive is one of exactly two labels")
         return self

@@ -19,6 +19,7 @@ from dnalm.model.classifier import SequenceClassifier
 from dnalm.model.config import BundleConfig
 from dnalm.model.language_model import AWDLanguageModel
 from dnalm.model.scoring import bits_per_base, token_nats
+from dnalm.model.track_model import Tracks
 from dnalm.sequences import LabelledSequence, Record
 
 _BATCH_BASES = 1 << 14
@@ -42,7 +43,13 @@ class Prediction:
 
 
 class _Loaded:
-    """What both kinds of model have."""
+    """What all kinds of model have.
+
+    Attributes:
+        runtime: what computes its encoders: see `load`.
+    """
+
+    runtime = "torch"
 
     def __init__(self, bundle: Bundle, device: str | torch.device) -> None:
         self.bundle = bundle
@@ -151,6 +158,80 @@ class Classifier(_Loaded):
             raise InputError(f"sequence {wrong + 1} has {lengths[wrong]} bases: {self.name} reads {least} or more")
 
 
+class TrackModel(_Loaded):
+    """A track model, in evaluation mode: it scores every base of a stretch, or as a classifier a window's anchor."""
+
+    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
+        super().__init__(bundle, device)
+        self.module = load_module(bundle, lambda: Tracks(bundle.config.tracks))
+        self.module.to(self.device).eval().requires_grad_(False)
+        positive = bundle.config.positive
+        assert positive is not None  # the schema sees to it
+        self._column = bundle.config.labels.index(positive)
+
+    @property
+    def burn_in(self) -> int:
+        """Bases of context wanted on either side of a chunk; a multiple of `step`."""
+        return self.module.burn_in
+
+    @property
+    def step(self) -> int:
+        """Chunks that begin and end at multiples of so many bases of a record show the same k-mers."""
+        return self.module.step
+
+    def probabilities_along(self, codes: Codes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probability that the positive label holds at each base of stretches of one length.
+
+        Args:
+            codes: base codes, shape `(n, length)`.
+
+        Returns:
+            Along the forward strand and along the reverse strand, both at forward-strand positions, float32,
+            each `(n, length)`.
+
+        Raises:
+            InputError: the stretches are shorter than a k-mer.
+        """
+        self._check(codes)
+        with torch.inference_mode():
+            ahead, back = self.module(torch.from_numpy(np.ascontiguousarray(codes)).to(self.device))
+            return ahead.float().sigmoid().cpu().numpy(), back.float().sigmoid().cpu().numpy()
+
+    def logits_both_strands(self, sequences: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score the anchors of windows and of their reverse complements, as `Classifier.logits_both_strands` does.
+
+        Args:
+            sequences: base codes, shape `(n, length)`, the anchor at `config.anchor`.
+
+        Returns:
+            Two float32 arrays, each `(n, 2)`.
+        """
+        self._check(sequences)
+        anchor, length = self.config.anchor or 0, sequences.shape[1]
+        ahead, back = (np.zeros((len(sequences), 2), dtype=np.float32) for _ in range(2))
+        rows = max(1, _BATCH_BASES // length)
+        with torch.inference_mode():
+            for first in range(0, len(sequences), rows):
+                batch = torch.from_numpy(np.ascontiguousarray(sequences[first : first + rows])).to(self.device)
+                there, other = self.module(batch)
+                ahead[first : first + rows, self._column] = there[:, anchor].float().cpu().numpy()
+                back[first : first + rows, self._column] = other[:, length - 1 - anchor].float().cpu().numpy()
+        return ahead, back
+
+    def logits(self, sequences: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Score the anchors of windows, float32, shape `(n, 2)`."""
+        return self.logits_both_strands(np.asarray(sequences))[0]
+
+    def probabilities(self, sequences: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probability of each label at the anchors of windows, float32, shape `(n, 2)`."""
+        return softmax(self.logits(sequences))
+
+    def _check(self, codes: NDArray[np.uint8]) -> None:
+        least = max((one.encoder.k for one in self.config.tracks if one.encoder), default=1)
+        if codes.shape[1] < least:
+            raise InputError(f"the sequence has {codes.shape[1]} bases: {self.name} reads {least} or more")
+
+
 class LanguageModel(_Loaded):
     """A language model, in evaluation mode."""
 
@@ -228,12 +309,30 @@ def _codes(item: str | Record | LabelledSequence | Codes) -> Codes:
     return item.codes if isinstance(item, Record | LabelledSequence) else item
 
 
-def load(model: str | Path, device: str | torch.device = "cpu") -> Classifier | LanguageModel:
+Loaded = Classifier | TrackModel | LanguageModel
+_KINDS: dict[str, type[Classifier] | type[TrackModel] | type[LanguageModel]] = {
+    "classifier": Classifier,
+    "track": TrackModel,
+    "language-model": LanguageModel,
+}
+
+
+def load(model: str | Path, device: str | torch.device = "cpu", runtime: str = "torch") -> Loaded:
     """Load a model by name (shipped, or in `DNALM_HOME`), by run folder, or by its own folder.
 
+    Args:
+        model: which.
+        device: where it computes.
+        runtime: what computes its encoders: "torch", or "onnx" or "onnx-int8", see `dnalm.model.onnx_runtime`.
+
     Raises:
-        InputError: there is no such model.
+        InputError: there is no such model or runtime.
         BundleError: it is damaged, or of another schema.
     """
     bundle = read_bundle(find_bundle(model))
-    return Classifier(bundle, device) if bundle.config.kind == "classifier" else LanguageModel(bundle, device)
+    loaded = _KINDS[bundle.config.kind](bundle, device)
+    if runtime == "torch":
+        return loaded
+    from dnalm.model.onnx_runtime import accelerated
+
+    return accelerated(loaded, runtime)  # type: ignore[type-var]  # it refuses a language model itself

@@ -22,7 +22,7 @@ def figure_text(figure: dict[str, Any], digits: int = 3) -> str:
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def _command(document: dict[str, Any]) -> str:
+def recipe_text(document: dict[str, Any]) -> str:
     """How to run it again: the configuration, and the command that takes it."""
     config = {key: value for key, value in document["config"].items() if value not in (None, [], "", {})}
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True).rstrip()
@@ -31,10 +31,12 @@ def _command(document: dict[str, Any]) -> str:
     if config.get("minutes") and steps:
         note = f"\nThe budget came to {steps:,} steps; `steps: {steps}` instead of `minutes` repeats it exactly."
     phase = config["phase"]
-    return f"Save as `{phase}.yaml`, then `dnalm {phase} --config {phase}.yaml`:\n\n```yaml\n{text}\n```\n{note}"
+    command = "train --task track" if phase == "track" else phase
+    return f"Save as `{phase}.yaml`, then `dnalm {command} --config {phase}.yaml`:\n\n```yaml\n{text}\n```\n{note}"
 
 
-def _versions(document: dict[str, Any]) -> str:
+def versions_text(document: dict[str, Any]) -> str:
+    """Versions of what a run was made with."""
     return ", ".join(f"{name} {value}" for name, value in document.get("versions", {}).items())
 
 
@@ -85,7 +87,7 @@ def language_model_card(config: BundleConfig, metrics: dict[str, Any], document:
         lines.append(
             f"Every stretch of 20 bases shared with `{document['config']['exclude_matches']}` was cut out of the text."
         )
-    lines += ["", "## Make it again", "", _command(document), "", f"Versions: {_versions(document)}.", ""]
+    lines += ["", "## Make it again", "", recipe_text(document), "", f"Versions: {versions_text(document)}.", ""]
     return "\n".join(lines)
 
 
@@ -121,7 +123,7 @@ def finetuned_card(config: BundleConfig, metrics: dict[str, Any], document: dict
         lines.append("The dataset has no validation sequences, so nothing was measured.")
     parents = [f"Parent: {parent}" for parent in config.parents]
     return "\n".join(
-        [*lines, "", *parents, "", "## Make it again", "", _command(document), "", _versions(document), ""]
+        [*lines, "", *parents, "", "## Make it again", "", recipe_text(document), "", versions_text(document), ""]
     )
 
 
@@ -173,5 +175,5 @@ def classifier_card(config: BundleConfig, metrics: dict[str, Any], document: dic
     lines += [*[f"- {note}" for note in data.get("notes", [])]]
     if text := metrics.get("text"):
         lines.append(f"- {text}")
-    lines += ["", "## Make it again", "", _command(document), "", f"Versions: {_versions(document)}.", ""]
+    lines += ["", "## Make it again", "", recipe_text(document), "", f"Versions: {versions_text(document)}.", ""]
     return "\n".join(lines)

@@ -6,50 +6,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from dnalm.model.config import PRESETS, Checked, EncoderConfig
-from dnalm.training.fields import NAME
+from dnalm.model.config import PRESETS, EncoderConfig
+from dnalm.training.run_config import ComputeConfig, OptimizerConfig, RunConfig
+from dnalm.training.track_config import TrackTrainConfig
 
 # On a field, `title` is its name for people where the field's own will not do, and `unit` what its number counts.
+__all__ = [
+    "ANY_CONFIG",
+    "CONFIGS",
+    "AnyRun",
+    "BenchConfig",
+    "ComputeConfig",
+    "FinetuneConfig",
+    "OptimizerConfig",
+    "PretrainConfig",
+    "RunConfig",
+    "ScanConfig",
+    "TrackTrainConfig",
+    "TrainConfig",
+]
 Preset = Literal["small", "seed"]
 HeadChoice = Literal["pool", "aligned", "wide", "ensemble"]
-
-
-class ComputeConfig(Checked):
-    """Where a run computes."""
-
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="auto takes a GPU where there is one"
-    )
-    devices: int = Field(
-        1, ge=1, le=64, title="GPUs or processes", description="processes, one a GPU; several train together (DDP)"
-    )
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
-        "auto", description="auto: bf16 on GPUs that have it, else 32 bits"
-    )
-    threads: int = Field(0, ge=0, le=256, description="processor threads; 0 leaves PyTorch's own choice")
-
-
-class OptimizerConfig(Checked):
-    """AdamW on a one-cycle schedule (Smith 2018, arXiv:1803.09820)."""
-
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["find"] = Field(
-        4e-3, description="highest rate of the cycle; find: by a range test before the run"
-    )
-    weight_decay: float = Field(0.01, ge=0, le=1, description="how strongly weights are pulled towards zero (AdamW)")
-    clip: float = Field(1.0, gt=0, title="Gradient clip", description="largest norm of the gradient")
-    warmup: float = Field(0.1, gt=0, lt=1, title="Warm-up", description="share of the steps on which the rate rises")
-    beta2: float = Field(0.99, gt=0, lt=1, description="memory of AdamW's squared gradients")
-
-
-class RunConfig(Checked):
-    """What every phase has."""
-
-    name: str = Field("", max_length=100, pattern=NAME, description="name of the model it makes")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed gives the same model")
-    compute: ComputeConfig = ComputeConfig()
-    checkpoint_seconds: float = Field(
-        60, ge=0, title="Time between checkpoints", description="least time", json_schema_extra={"unit": "seconds"}
-    )
+TRACK_FORMATS = ("bigwig", "bedgraph", "tsv", "parquet")
+"""What a scan may write of its track."""
 
 
 class PretrainConfig(RunConfig):
@@ -240,13 +219,67 @@ class BenchConfig(RunConfig):
     processes: int = Field(1, ge=1, le=256, title="Side by side", description="units measured at the same time")
 
 
+class ScanConfig(RunConfig):
+    """No training: a model's probability along a genome, or along a region of it, as tracks, peaks and a summary."""
+
+    phase: Literal["scan"] = "scan"
+    model: str = Field(min_length=1, description="a classifier or a track model: its name, or its folder")
+    sequence: str = Field(
+        min_length=1, description="a sequence file, a genome of the catalogue, or a sequence's key in the dashboard"
+    )
+    region: str = Field("", description="RECORD:FIRST-LAST, counted from 1, or a record's id; empty: every record")
+    stride: int = Field(1, ge=1, description="from one scored site to the next", json_schema_extra={"unit": "bases"})
+    strand: Literal["both", "+", "-"] = Field("both", description="strands to score")
+    mode: Literal["window", "stream"] | None = Field(
+        None,
+        description="window: each site in a window of its own; stream: one pass along each strand; none: the model's "
+        "first",
+    )
+    window: int | None = Field(
+        None, ge=1, description="length of the windows, for models of any length", json_schema_extra={"unit": "bases"}
+    )
+    label: str | None = Field(None, description="the class to score; none: the positive one")
+    threshold: float | None = Field(None, ge=0, le=1, description="least probability of a peak; none: the model's own")
+    truth: str | None = Field(
+        None, title="Known start sites", description="a table, GFF3 or BED file, or its name in the catalogue"
+    )
+    formats: list[str] = Field(
+        default_factory=lambda: ["bigwig"],
+        title="Files of the track",
+        description=f"any of {', '.join(TRACK_FORMATS)}; peaks come as BED in any case",
+    )
+    parts: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        title="Side by side",
+        description="processes that share the scan, each on a slot of its own; on Slurm an array of as many jobs",
+        json_schema_extra={"unit": "parts"},
+    )
+
+    @property
+    def slots(self) -> int:
+        """Slots of the queue that it takes while it runs: one a part."""
+        return self.parts
+
+    @model_validator(mode="after")
+    def _known_formats(self) -> ScanConfig:
+        if unknown := set(self.formats) - set(TRACK_FORMATS):
+            raise ValueError(f"formats: {min(unknown)!r} is none of {', '.join(TRACK_FORMATS)}")
+        if self.compute.devices > 1:
+            raise ValueError("a scan is shared out by `parts`; compute.devices stays 1")
+        return self
+
+
 CONFIGS: dict[str, type[RunConfig]] = {
     "pretrain": PretrainConfig,
     "finetune": FinetuneConfig,
     "train": TrainConfig,
+    "track": TrackTrainConfig,
     "bench": BenchConfig,
+    "scan": ScanConfig,
 }
 """The kinds of configuration by their `phase`."""
-AnyRun = PretrainConfig | FinetuneConfig | TrainConfig | BenchConfig
+AnyRun = PretrainConfig | FinetuneConfig | TrainConfig | TrackTrainConfig | BenchConfig | ScanConfig
 AnyConfig = Annotated[AnyRun, Field(discriminator="phase")]
 ANY_CONFIG: TypeAdapter[AnyRun] = TypeAdapter(AnyConfig)

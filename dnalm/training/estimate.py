@@ -9,12 +9,13 @@ from dnalm.errors import InputError
 from dnalm.settings import settings
 from dnalm.training import memory
 from dnalm.training.card import read_text
-from dnalm.training.config import FinetuneConfig, PretrainConfig, RunConfig, TrainConfig
+from dnalm.training.config import FinetuneConfig, PretrainConfig, RunConfig, TrackTrainConfig, TrainConfig
 from dnalm.training.machine import GIB, Machine, this_machine
 from dnalm.training.memory import Memory
 from dnalm.training.outline import PHASES, PlannedStage
 from dnalm.training.plans import Plan, finetune_plan, pretrain_plan, train_plan
 from dnalm.training.timing import timing
+from dnalm.training.track_plan import track_plan
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Part:
     """One phase of a run.
 
     Attributes:
-        phase: pretrain, finetune or train.
+        phase: pretrain, finetune, train or track.
         parameters: weights that are trained, in number.
         memory: what it takes, at its peak.
         disk: bytes written to its run folder, and for a new text to the cache.
@@ -151,7 +152,9 @@ def _plans(config: RunConfig) -> list[Plan]:
         return [pretrain_plan(config)]
     if isinstance(config, FinetuneConfig):
         return [finetune_plan(config)]
-    return train_plan(config) if isinstance(config, TrainConfig) else []  # a benchmark's fits are planned nowhere
+    if isinstance(config, TrackTrainConfig):
+        return [track_plan(config)]
+    return train_plan(config) if isinstance(config, TrainConfig) else []  # what a benchmark or a scan does is not
 
 
 def _part(plan: Plan, on_gpu: bool) -> Part:

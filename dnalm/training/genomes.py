@@ -21,7 +21,7 @@ from dnalm.training.corpus import Corpus, Holdout, build_corpus
 def prepare_corpus(config: PretrainConfig) -> tuple[Corpus, list[dict[str, Any]]]:
     """The corpus of a configuration, from the cache where it was built before, and where each file came from."""
     files = [genome_file(name) for name in config.genomes]
-    sources = [{"name": name, "sha256": _sha256(file)} for name, file in zip(config.genomes, files, strict=True)]
+    sources = [{"name": name, "sha256": file_hash(file)} for name, file in zip(config.genomes, files, strict=True)]
     dataset = load_or_make(config.exclude_matches) if config.exclude_matches else None
     key = {
         "sources": [source["sha256"] for source in sources],
@@ -58,6 +58,7 @@ def genome_file(name: str) -> Path:
     return catalog.fetch(name)
 
 
-def _sha256(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from dnalm.datasets import catalog
 from dnalm.datasets.dataset import Dataset
+from dnalm.datasets.named_files import as_path, named_file
 from dnalm.datasets.recipes import RECIPES, load_or_make
 from dnalm.errors import InputError
 from dnalm.model.bundle import find_bundle, read_bundle
 from dnalm.settings import settings
-from dnalm.training.config import ANY_CONFIG, AnyRun, RunConfig
+from dnalm.training.config import ANY_CONFIG, AnyRun, RunConfig, ScanConfig, TrackTrainConfig
 from dnalm.training.fields import put, sentence_of
 from dnalm.training.genomes import genome_file
 from dnalm.training.run import RunFolder
@@ -60,17 +61,30 @@ def check_sources(config: RunConfig, *, fetch: bool = True) -> None:
             load_or_make(dataset)
         elif dataset and dataset not in RECIPES:
             Dataset.load(dataset)
+    for name in filter(None, (getattr(config, "sequence", None), getattr(config, "truth", None))):
+        if not as_path(name).exists() and (fetch or name not in catalog.load()):
+            named_file(name)
+    if isinstance(config, TrackTrainConfig):
+        for name in filter(None, (config.genome, config.starts, config.annotation)):
+            if fetch or name not in catalog.load():
+                genome_file(name)
     if model := getattr(config, "model", None):
         bundle = read_bundle(find_bundle(model))
-        if bundle.config.kind != "language-model":
-            raise InputError(f"model {model}: is a {bundle.config.kind}; a language model is wanted here")
+        scans = isinstance(config, ScanConfig)
+        if (bundle.config.kind == "language-model") == scans:
+            wanted = "a classifier or a track model" if scans else "a language model"
+            raise InputError(f"model {model}: is a {bundle.config.kind}; {wanted} is wanted here")
 
 
 def make_run_folder(config: RunConfig) -> RunFolder:
     """A new run folder in `DNALM_HOME`, named for the model or the task, and the time."""
     fields = config.model_dump(mode="json")
-    stem = fields["name"] or "-".join(
-        part for part in (fields["phase"], fields.get("dataset") or fields.get("task")) if part
-    )
+    stem = fields["name"] or "-".join(part for part in (fields["phase"], _of(fields)) if part)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     return RunFolder.create_among(settings().runs, f"{Path(stem).name}-{stamp}", fields)
+
+
+def _of(fields: Mapping[str, Any]) -> str | None:
+    """What a run that has no name of its own is called after."""
+    model = fields.get("model") if fields["phase"] == "scan" else None
+    return Path(model).name if model else fields.get("dataset") or fields.get("task")

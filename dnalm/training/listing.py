@@ -23,7 +23,7 @@ class RunSummary:
 
     Attributes:
         folder: the run folder.
-        phase: pretrain, finetune or train.
+        phase: pretrain, finetune, train or track.
         state: waiting (nothing done yet), running, succeeded, failed, interrupted, or stopped: it was running when
             its process died.
         progress: what `progress.json` says; empty before the first.

@@ -9,11 +9,12 @@ from dnalm.training.config import FinetuneConfig, OptimizerConfig, PretrainConfi
 from dnalm.training.finetune import DISCRIMINATION
 from dnalm.training.schedule import discriminative_factors, one_cycle
 
-Phase = Literal["pretrain", "finetune", "train"]
+Phase = Literal["pretrain", "finetune", "train", "track"]
 PHASES: dict[str, str] = {
     "pretrain": "Pre-train the language model",
     "finetune": "Fine-tune the language model",
     "train": "Train the classifier",
+    "track": "Train the track model",
 }
 
 

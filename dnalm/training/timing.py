@@ -20,13 +20,15 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field, ValidationError
+from torch import nn
 from torch.nn import functional
 
 from dnalm.errors import RunError
 from dnalm.files import write_whole
 from dnalm.model.classifier import Member
-from dnalm.model.config import Checked, EncoderConfig, MemberConfig
+from dnalm.model.config import Checked, EncoderConfig, MemberConfig, TrackMemberConfig
 from dnalm.model.language_model import AWDLanguageModel
+from dnalm.model.track_model import TrackMember
 from dnalm.settings import settings
 from dnalm.training.config import ComputeConfig
 from dnalm.training.loop import make_fabric
@@ -45,15 +47,20 @@ class Workload(Checked):
 
     Attributes:
         member: a classifier's member; none for a language model.
+        track: a track model's network.
+        learns: whether its encoder learns along.
         classes: of the classifier, or of the language model's head.
     """
 
     encoder: EncoderConfig | None = None
     head: Literal["continuation", "vocabulary"] = "continuation"
     member: MemberConfig | None = None
+    track: TrackMemberConfig | None = None
+    learns: bool = True
     classes: int = 2
     rows: int = Field(ge=1, description="lanes, or sequences in a batch, of one process")
     length: int = Field(ge=1, description="bases of each")
+    context: int = Field(0, ge=0, description="bases at either end that a track model's encoder alone reads")
     compute: ComputeConfig = ComputeConfig()
 
 
@@ -147,7 +154,13 @@ def _measured(work: Workload) -> Timing:
 def measure(work: Workload) -> Timing:
     """Time some steps in this process."""
     fabric = make_fabric(work.compute.model_copy(update={"devices": 1}))
-    module = Member(work.member, work.classes) if work.member else AWDLanguageModel(work.encoder, work.head)
+    module: nn.Module = (
+        TrackMember(work.track)
+        if work.track
+        else Member(work.member, work.classes)
+        if work.member
+        else AWDLanguageModel(work.encoder, work.head)
+    )
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-5)
     model, optimizer = fabric.setup(module, optimizer)
     generator = torch.Generator().manual_seed(0)
@@ -156,6 +169,9 @@ def measure(work: Workload) -> Timing:
     targets = torch.arange(work.rows, device=fabric.device) % work.classes
 
     def loss() -> torch.Tensor:
+        if work.track:
+            ahead, back = model(codes, work.context, frozen=not work.learns)
+            return sum(part.mean() for said in (ahead, back) for part in said)
         if work.member:
             return functional.cross_entropy(model(codes, lengths).float(), targets)
         return model(codes).mean()

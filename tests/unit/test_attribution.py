@@ -16,9 +16,9 @@ import dnalm
 from dnalm.alphabet import UNKNOWN, encode
 from dnalm.errors import InputError
 from dnalm.interpret.attribution import BASELINES, METHODS, SUMMING, attribute, log_odds
-from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.model.config import PoolHeadConfig, WideHeadConfig
 from dnalm.model.doors import one_hot
+from dnalm.sequences.shuffle import dinucleotide_shuffles
 
 LENGTH = 30
 MOTIF, PLACE = "TATAAT", 12

@@ -14,10 +14,11 @@ from dnalm.errors import InputError
 from dnalm.model.bundle import load_module
 from dnalm.model.classifier import SequenceClassifier
 from dnalm.model.config import PRESETS
+from dnalm.model.track_model import BURN_IN
 from dnalm.training import estimate as estimating
 from dnalm.training import timing as timings
 from dnalm.training.classify import train
-from dnalm.training.config import FinetuneConfig, PretrainConfig, TrainConfig
+from dnalm.training.config import FinetuneConfig, PretrainConfig, TrackTrainConfig, TrainConfig
 from dnalm.training.estimate import estimate, refuse_what_cannot_run
 from dnalm.training.finetune import finetune
 from dnalm.training.machine import GIB, Machine
@@ -27,6 +28,8 @@ from dnalm.training.pretrain import pretrain
 from dnalm.training.run import RunFolder
 from dnalm.training.schedule import one_cycle
 from dnalm.training.timing import Timing, Workload, timing
+from dnalm.training.track import Beginning
+from dnalm.training.track_plan import track_plan
 
 CPU = {"accelerator": "cpu", "threads": 1}
 MEMORY_FACTOR = 1.4
@@ -43,6 +46,38 @@ def measured(monkeypatch):
 @pytest.fixture
 def genome(home, tmp_path):
     return write_genome(tmp_path / "toy.fna", 100_000)
+
+
+def tracked(genome, **changes) -> TrackTrainConfig:
+    """A small track model, of which nothing but sizes counts here."""
+    fields = {"network": {"motifs": 8, "channels": 8, "dilations": [1, 2]}, "steps": 30, "compute": CPU, **changes}
+    return TrackTrainConfig(genome=str(genome), starts="starts.tsv", **fields)
+
+
+class TestTrackModels:
+    def test_parameters_and_steps_are_those_of_all_its_networks(self, genome, tmp_path, measured):
+        base = language_model_bundle(tmp_path / "toy-lm")
+        config = tracked(genome, model=str(base.folder), members=3)
+        found = estimate(config)
+        one = Beginning.load(config).member(0)
+        assert found.parameters == 3 * parameters(one)
+        assert found.parts[0].steps == 90
+        assert [stage.name for stage in found.stages] == ["network-1", "network-2", "network-3"]
+        # Steps as they were timed, and three tenths of the genome read by each network.
+        reading = 3 * 0.3 * 100_000 / (16 * (600 + 2 * (50 + BURN_IN)))
+        assert found.seconds == pytest.approx(90 * 0.05 + reading * 0.01)
+
+    @pytest.mark.parametrize("changes", [{}, {"from_scratch": True}])
+    def test_a_real_step_is_timed(self, changes, genome, monkeypatch):
+        monkeypatch.setattr(timings, "_SECONDS", 0.01)
+        work = track_plan(tracked(genome, segment=100, batch_size=2, **changes)).work
+        assert timings.measure(work).step > 0
+
+    def test_a_file_of_another_kind_is_refused(self, genome, measured):
+        config = tracked(genome).model_copy(update={"starts": "ecoli-k12-genes"})
+        assert estimate(config).refusals == (
+            "ecoli-k12-genes is a file of the kind annotation; starts wants one of sites",
+        )
 
 
 def parameters(module) -> int:
