@@ -1,8 +1,9 @@
-"""Scan a long sequence with a classifier, call peaks, compare them with known sites, write and draw them."""
+"""Scan a long sequence with a model, call peaks, compare them with known sites, write and draw them."""
 
 from dnalm.tracks.export import to_frame, write_bedgraph, write_bigwig, write_parquet, write_track, write_tsv
 from dnalm.tracks.peaks import Peak, call_peaks
-from dnalm.tracks.scan import Track, count_windows, gather, scan, window_of
+from dnalm.tracks.scan import RecordScan, ScanOptions, count_windows, mode_of, scan, window_of
+from dnalm.tracks.track import Track, gather
 from dnalm.tracks.truth import Agreement, Match, agreement, nearest_sites
 from dnalm.tracks.windows import site_window
 
@@ -10,11 +11,14 @@ __all__ = [
     "Agreement",
     "Match",
     "Peak",
+    "RecordScan",
+    "ScanOptions",
     "Track",
     "agreement",
     "call_peaks",
     "count_windows",
     "gather",
+    "mode_of",
     "nearest_sites",
     "scan",
     "site_window",

@@ -1,4 +1,8 @@
-"""Draw a scan to a file: probability along the sequence, both strands, known starts red, genes as arrows."""
+"""Draw a scan to a file: probability along the sequence, both strands, known starts red, genes as arrows.
+
+A long track is drawn in as many bins as the picture has columns: the highest score of each, and where a bin holds many
+sites the mean, too, so that a whole genome takes seconds and a few hundred kilobytes.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
-from dnalm.files import picture_bytes
+from dnalm.files import picture_bytes, replacing
 from dnalm.tracks import colours
+from dnalm.tracks.bins import binned
 from dnalm.tracks.peaks import Peak
 from dnalm.tracks.scan import Track
 
@@ -21,6 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from dnalm.annotation import Gene, Site
+
+# Columns of the picture, two a pixel of the PNG; sites in one from which on the mean is another story than the highest;
+# marks from which on they are drawn small.
+_COLUMNS = 2640
+_MANY = 50
+_CROWD = 400
 
 
 def draw(
@@ -44,7 +56,9 @@ def draw(
         threshold: drawn as a dashed line on both sides.
         title: the figure's title; says what was scanned with which model when None.
     """
-    figure = Figure(figsize=(12, 4.6), dpi=110, layout="constrained")
+    # Margins that hold whatever is drawn: finding the least ones would mean drawing everything twice.
+    figure = Figure(figsize=(12, 4.6), dpi=110)
+    figure.subplots_adjust(left=0.06, right=0.965, top=0.87, bottom=0.115, hspace=0.05)
     FigureCanvasAgg(figure)
     rows = 2 if genes else 1
     grid = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[6, 1][:rows])
@@ -58,7 +72,7 @@ def draw(
     _peaks(main, track, peaks)
     if main.get_legend_handles_labels()[0]:
         # Above the scores: inside, it would lie on the marks of known starts.
-        main.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False, ncols=4)
+        main.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False, ncols=6)
     if genes:
         _genes(grid[1, 0], track, genes)
     bottom = grid[-1, 0]
@@ -72,9 +86,8 @@ def write_picture(figure: Figure, path: str | Path) -> Path:
     """Write a figure as PNG or SVG, as the name says, whole or not at all."""
     path = Path(path)
     content = picture_bytes(figure, path.suffix.lstrip(".").lower())
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 
@@ -104,15 +117,12 @@ def _scores(axes: Axes, track: Track) -> None:
     names = {"+": "forward strand", "-": "reverse strand"}
     for strand, scores in track.strands().items():
         side = 1 if strand == "+" else -1
-        axes.fill_between(
-            track.positions + 1,
-            0,
-            side * scores,
-            color=colours.STRANDS[strand],
-            alpha=0.9,
-            lw=0.4,
-            label=names[strand],
-        )
+        curve = binned(track.positions, scores, _COLUMNS)
+        many = curve.sites > _MANY
+        label = names[strand] + (f", highest of {curve.sites:,} sites" if many else "")
+        _fill(axes, curve.positions, side * curve.high, colours.STRANDS[strand], 0.4 if many else 0.9, label)
+        if many:
+            _fill(axes, curve.positions, side * curve.mean, colours.STRANDS[strand], 1, f"{names[strand]}, mean")
     sides = _sides(track)
     low, high = (-1.12 if -1 in sides else 0), (1.12 if 1 in sides else 0)
     axes.set_ylim(low, high)
@@ -121,6 +131,12 @@ def _scores(axes: Axes, track: Track) -> None:
     axes.axhline(0, color="black", lw=0.6)
     axes.set_ylabel("← reverse · probability · forward →" if len(sides) == 2 else "probability")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _fill(
+    axes: Axes, positions: NDArray[np.int64], values: NDArray[np.float32], colour: str, alpha: float, label: str
+) -> None:
+    axes.fill_between(positions + 1, 0, values, color=colour, alpha=alpha, lw=0.4, label=label)
 
 
 def _sites(axes: Axes, track: Track, sites: Sequence[Site], name: str) -> None:
@@ -136,7 +152,7 @@ def _sites(axes: Axes, track: Track, sites: Sequence[Site], name: str) -> None:
             positions,
             np.full(len(positions), side * 1.05),
             marker="v" if side > 0 else "^",
-            s=26,
+            s=26 if len(positions) <= _CROWD else 8,
             color=colours.KNOWN,
             label=name if name not in axes.get_legend_handles_labels()[1] else None,
         )
@@ -149,27 +165,29 @@ def _peaks(axes: Axes, track: Track, peaks: Sequence[Peak]) -> None:
         axes.scatter(
             [place for place, _ in points],
             [peak.probability if peak.strand == "+" else -peak.probability for _, peak in points],
-            s=18,
+            s=18 if len(points) <= _CROWD else 5,
             facecolors="none",
             edgecolors="black",
-            linewidths=0.7,
+            linewidths=0.7 if len(points) <= _CROWD else 0.4,
             label="called peaks",
         )
 
 
 def _genes(axes: Axes, track: Track, genes: Sequence[Gene]) -> None:
     span = track.end - track.start
+    arrows = []
     for gene in genes:
         place = shown_gene(gene, track)
         if place is None:
             continue
         low, high = place
-        axes.add_patch(Polygon(arrow(low, high, gene.strand, head=span / 120), closed=True, color=colours.GENE, lw=0))
+        arrows.append(arrow(low, high, gene.strand, head=span / 120))
         # A name is written where it fits: about one letter for each 1/150 of the picture.
         middle = (max(low, track.start) + min(high, track.end)) / 2
         if len(gene.name) * span / 130 < high - low:
             level = 0.5 if gene.strand == "+" else -0.5
             axes.text(middle, level, gene.name, ha="center", va="center", fontsize=6, color="white", clip_on=True)
+    axes.add_collection(PolyCollection(arrows, facecolors=colours.GENE, linewidths=0))
     axes.set_ylim(-1, 1)
     axes.set_yticks([0.5, -0.5], ["genes +", "genes -"], fontsize=7)
     axes.spines[["top", "right", "left"]].set_visible(False)

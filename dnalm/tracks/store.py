@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dnalm.tracks.scan import Track
+from dnalm.tracks.track import Track
 
 if TYPE_CHECKING:
     from dnalm.sequences import Record
@@ -41,9 +41,11 @@ def record_digest(record: Record) -> str:
     return hashlib.sha256(record.codes.tobytes() + bytes([record.circular])).hexdigest()
 
 
-def track_key(model_digest: str, sequence_digest: str, *, window: int, label: str) -> str:
-    """The key of every track that this model gives on this record with windows of this length, for this label."""
+def track_key(model_digest: str, sequence_digest: str, *, window: int, label: str, mode: str = "window") -> str:
+    """The key of every track that this model gives on this record in this mode and window, for this label."""
     text = "\n".join(("track-1", model_digest, sequence_digest, str(window), label))
+    if mode != "window":  # which is what was kept before there was another
+        text += f"\n{mode}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from dnalm.metrics.sites import match
 from dnalm.tracks.peaks import Peak
 
 if TYPE_CHECKING:
@@ -70,17 +73,37 @@ def nearest_sites(peaks: Sequence[Peak], sites: Sequence[Site], *, circular_leng
     Returns:
         One match a peak, in the peaks' order.
     """
-    matches = []
-    for peak in peaks:
-        same = [site for site in sites if (site.record, site.strand) == (peak.record, peak.strand)]
-        if not same:
-            matches.append(Match(peak, None, None))
+    matches = [Match(peak, None, None) for peak in peaks]
+    for peaks_here, sites_here in _by_strand(peaks, sites):
+        if not sites_here:
             continue
-        steps = [_step(site.position, peak.position, circular_length) for site in same]
-        best = min(range(len(same)), key=lambda index: abs(steps[index]))
-        offset = steps[best] if peak.strand == "+" else -steps[best]
-        matches.append(Match(peak, same[best], offset))
+        order = np.argsort([sites[place].position for place in sites_here], kind="stable")
+        known = np.array(sites_here)[order]
+        at = np.array([sites[place].position for place in known])
+        if circular_length:
+            # The last sites lie before the first ones, and the first after the last.
+            at = np.concatenate([at[-1:] - circular_length, at, at[:1] + circular_length])
+            known = np.concatenate([known[-1:], known, known[:1]])
+        where = np.array([peaks[place].position for place in peaks_here])
+        after = np.clip(np.searchsorted(at, where), 0, len(at) - 1)
+        before = np.maximum(after - 1, 0)
+        nearest = np.where(where - at[before] <= np.abs(at[after] - where), before, after)
+        steps = where - at[nearest]
+        for place, site, step in zip(peaks_here, known[nearest].tolist(), steps.tolist(), strict=True):
+            offset = step if peaks[place].strand == "+" else -step
+            matches[place] = Match(peaks[place], sites[site], offset)
     return matches
+
+
+def _by_strand(peaks: Sequence[Peak], sites: Sequence[Site]) -> Iterator[tuple[list[int], list[int]]]:
+    """Places of the peaks, and of the sites, of each record and strand that has peaks."""
+    groups: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+    for place, peak in enumerate(peaks):
+        groups.setdefault((peak.record, peak.strand), ([], []))[0].append(place)
+    for place, site in enumerate(sites):
+        if (site.record, site.strand) in groups:
+            groups[site.record, site.strand][1].append(place)
+    yield from groups.values()
 
 
 def agreement(
@@ -98,24 +121,11 @@ def agreement(
         tolerance: greatest distance in bases between a call and its site.
         circular_length: as in `nearest_sites`.
     """
-
-    def near(peak: Peak, site: Site) -> bool:
-        same = (peak.record, peak.strand) == (site.record, site.strand)
-        return same and abs(_step(site.position, peak.position, circular_length)) <= tolerance
-
-    return Agreement(
-        known=len(sites),
-        found=sum(any(near(peak, site) for peak in peaks) for site in sites),
-        calls=len(peaks),
-        right=sum(any(near(peak, site) for site in sites) for peak in peaks),
-        tolerance=tolerance,
-    )
-
-
-def _step(site: int, peak: int, circular_length: int | None) -> int:
-    """Bases from site to peak along the forward strand, the short way round a circular record."""
-    step = peak - site
-    if circular_length:
-        half = circular_length // 2
-        step = (step + half) % circular_length - half
-    return step
+    found, right = 0, 0
+    for peaks_here, sites_here in _by_strand(peaks, sites):
+        where = [peaks[place].position for place in peaks_here]
+        known = [sites[place].position for place in sites_here]
+        one = match(where, "+" * len(where), np.zeros(len(where)), known, "+" * len(known), tolerance,
+                    circular_length=circular_length)  # fmt: skip
+        found, right = found + int((one.site_call >= 0).sum()), right + int(one.right.sum())
+    return Agreement(len(sites), found, len(peaks), right, tolerance)

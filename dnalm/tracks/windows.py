@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from dnalm.alphabet import UNKNOWN, Codes, reverse_complement
 
 if TYPE_CHECKING:
-    from dnalm.model.predict import Classifier
+    from dnalm.model.predict import Classifier, TrackModel
     from dnalm.sequences import Record
 
 Progress = Callable[[int, int], None]
+Report = Callable[[int], None]
 Scores = NDArray[np.float32]
 
 
@@ -35,20 +36,21 @@ def site_window(record: Record, site: int, strand: str, *, window: int, anchor: 
         "-", the reverse complement), shape `(window,)`; bases beyond the ends of a linear record are unknown.
     """
     start = site - _lead(window, anchor, strand)
-    codes = _context(record, start, start + window)
+    codes = context(record, start, start + window)
     return start, start + window, codes if strand == "+" else reverse_complement(codes)
 
 
 @dataclass
 class Scorer:
-    """Feeds windows to the model in batches, leaves out those that say nothing, and reports progress."""
+    """Feeds windows to the model in batches and leaves out those that say nothing.
 
-    model: Classifier
+    `report` is called after each batch with the scores that it gave.
+    """
+
+    model: Classifier | TrackModel
     column: int
     batch_size: int
-    total: int
-    progress: Progress | None
-    done: int = 0
+    report: Report
 
     def score(self, windows: Codes, inside: NDArray[np.bool_]) -> Scores:
         """Probability of each window, shape `(n,)`; nan where not `inside` or more than half unknown."""
@@ -60,7 +62,7 @@ class Scorer:
                 scores[first : first + len(batch)][useful] = self.model.probabilities(
                     np.ascontiguousarray(batch[useful])
                 )[:, self.column]
-            self._report(len(batch))
+            self.report(len(batch))
         return scores
 
     def score_both(
@@ -76,7 +78,7 @@ class Scorer:
         first, last = int(sites[0]) - max(shift, 0), int(sites[-1]) + max(-shift, 0)
         every = np.arange(first, last + 1, stride, dtype=np.int64)
         windows, inside = site_windows(record, every, stride, width, anchor, "+")
-        before = self.done
+        told = 0
         ahead, back = (np.full(len(every), np.nan, dtype=np.float32) for _ in range(2))
         for start in range(0, len(every), self.batch_size):
             batch = windows[start : start + self.batch_size]
@@ -86,14 +88,11 @@ class Scorer:
                 for scores, logits in zip((ahead, back), pair, strict=True):
                     scores[start : start + len(batch)][useful] = _softmax(logits)[:, self.column]
             done = start + len(batch)
-            self._report(before + 2 * len(sites) * done // len(every) - self.done)
+            scored = 2 * len(sites) * done // len(every)
+            self.report(scored - told)
+            told = scored
         low, high = (more, 0) if shift > 0 else (0, more)
         return ahead[low : low + len(sites)], back[high : high + len(sites)]
-
-    def _report(self, windows: int) -> None:
-        self.done += windows
-        if self.progress:
-            self.progress(self.done, self.total)
 
 
 def _mostly_unknown(windows: Codes) -> NDArray[np.bool_]:
@@ -105,7 +104,7 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def shares_windows(model: Classifier, width: int, anchor: int, stride: int, most: int) -> bool:
+def shares_windows(model: Classifier | TrackModel, width: int, anchor: int, stride: int, most: int) -> bool:
     """Whether one window serves two sites, read one way for each, by a model that does both at once.
 
     The forward window of a site and the reverse window of another are the same bases where the stride divides the
@@ -129,7 +128,7 @@ def site_windows(
         uint8 codes as the model reads them, shape `(sites, width)`, and bool, shape `(sites,)`.
     """
     starts = sites - _lead(width, anchor, strand)
-    codes = _context(record, int(starts[0]), int(starts[-1]) + width)
+    codes = context(record, int(starts[0]), int(starts[-1]) + width)
     if strand == "+":
         windows = sliding_window_view(codes, width)[::stride]
     else:
@@ -140,7 +139,7 @@ def site_windows(
     return windows, (starts >= 0) & (starts + width <= len(record))
 
 
-def _context(record: Record, start: int, end: int) -> Codes:
+def context(record: Record, start: int, end: int) -> Codes:
     """Bases `[start, end)`, wrapped on a circular record, unknown beyond the ends of a linear one."""
     length = len(record)
     if start >= 0 and end <= length:

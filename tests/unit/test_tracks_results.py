@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pyBigWig
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dnalm.errors import InputError
 from dnalm.files import picture_bytes
@@ -131,15 +133,15 @@ def test_a_wrapped_region_is_written_in_the_records_own_order(tmp_path):
         assert written.values("chr", 2, 3) == pytest.approx([0.3])
 
 
-def test_tables_count_from_one_and_agree(tmp_path):
+def test_tables_count_from_zero_and_agree(tmp_path):
     scan = track([0.5, np.nan, 1], [0, 0.25, 0])
     write_track(scan, tmp_path / "scan.tsv")
     write_track(scan, tmp_path / "scan.parquet")
     text = pd.read_csv(tmp_path / "scan.tsv", sep="\t")
     assert text[["record", "position", "strand"]].to_numpy().tolist()[:3] == [
-        ["chr", 101, "+"],
-        ["chr", 103, "+"],
-        ["chr", 101, "-"],
+        ["chr", 100, "+"],
+        ["chr", 102, "+"],
+        ["chr", 100, "-"],
     ]
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scan.parquet"), to_frame(scan))
     np.testing.assert_allclose(text["probability"], to_frame(scan)["probability"])
@@ -178,3 +180,42 @@ def test_the_picture_holds_strands_known_starts_genes_and_text(tmp_path):
     assert write_picture(figure, tmp_path / "scan.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(InputError, match="png or svg"):
         picture_bytes(figure, "gif")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.sampled_from("+-")), max_size=12),
+    st.lists(st.tuples(st.integers(0, 99), st.sampled_from("+-")), max_size=12),
+    st.sampled_from([None, 100]),
+    st.integers(0, 30),
+)
+def test_nearest_sites_and_agreement_are_those_of_looking_at_every_pair(calls, known, circle, tolerance):
+    peaks = [Peak("chr", position, strand, 1) for position, strand in calls]
+    sites = [Site("chr", position, strand) for position, strand in known]
+
+    def apart(peak, site):
+        step = abs(peak.position - site.position)
+        return min(step, circle - step) if circle else step
+
+    pairs = {peak: [apart(peak, site) for site in sites if site.strand == peak.strand] for peak in peaks}
+    for match in nearest_sites(peaks, sites, circular_length=circle):
+        assert (match.site is None) == (not pairs[match.peak])
+        if match.site:
+            assert abs(match.offset) == min(pairs[match.peak]) == apart(match.peak, match.site)
+    result = agreement(peaks, sites, tolerance=tolerance, circular_length=circle)
+    assert result.right == sum(any(step <= tolerance for step in pairs[peak]) for peak in peaks)
+    near = [any(p.strand == site.strand and apart(p, site) <= tolerance for p in peaks) for site in sites]
+    assert result.found == sum(near)
+
+
+def test_a_long_track_is_drawn_in_as_many_bins_as_there_are_columns():
+    scores = np.zeros(200_000, dtype=np.float32)
+    scores[123_456] = 0.875
+    long = track(scores, record_length=200_000)
+    svg = picture_bytes(draw(long, genes=[Gene("other", 1, 9, "+", "x")]), "svg")
+    assert len(svg) < 1_000_000
+    assert b"highest of 76 sites" in svg
+    # The highest score stays, at its own place: the curve's point is where a mark of the same value would be.
+    figure = draw(long)
+    (curve, _) = figure.axes[0].collections
+    corners = np.concatenate([path.vertices for path in curve.get_paths()])
+    assert corners[corners[:, 1].argmax()].tolist() == [123_456 + long.start + 1, 0.875]

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_classifier import BothStrandsClassifier, MotifClassifier
+from toy_models import aligned, classifier, classifier_bundle, random_codes
+from toy_track import random_tracks, track_bundle
 
+from dnalm import load
 from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.errors import InputError
+from dnalm.model.config import PoolHeadConfig
 from dnalm.sequences import Record, Region
 from dnalm.tracks import count_windows, gather, scan, site_window
 
@@ -70,6 +74,23 @@ def test_scan_equals_the_definition(text, stride, anchor, kind, circular, data):
     for strand, scores in track.strands().items():
         expected = [by_hand(model, record, site, strand) for site in track.positions]
         np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("head", [PoolHeadConfig(width=7), aligned(40), None])
+def test_batches_of_views_score_as_one_window_at_a_time(tmp_path, head):
+    if head is None:
+        bundle = track_bundle(tmp_path / "track", random_tracks(), window=40)
+    else:
+        bundle = classifier_bundle(tmp_path / "toy", classifier(head))
+    model, record = load(bundle.folder), Record("r", random_codes(300, unknown=0.02), circular=True)
+    track = gather(scan(model, record, mode="window", window=40, stride=3))
+    anchor = 20 if model.config.anchor is None else model.config.anchor
+    for strand, scores in track.strands().items():
+        one_by_one = [
+            model.probabilities(site_window(record, int(site), strand, window=40, anchor=anchor)[2][None])[0, 1]
+            for site in track.positions
+        ]
+        np.testing.assert_allclose(scores, one_by_one, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)

@@ -57,7 +57,7 @@ def test_the_oldest_tracks_go_when_the_folder_is_full(tmp_path):
     assert list(tmp_path.iterdir()) == [second]
 
 
-def test_a_key_changes_with_model_record_window_and_label(tmp_path):
+def test_a_key_changes_with_model_record_window_label_and_mode(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     before = bundle_digest(tmp_path)
@@ -65,13 +65,14 @@ def test_a_key_changes_with_model_record_window_and_label(tmp_path):
     assert bundle_digest(tmp_path) != before
     linear, circular = (record_digest(Record("r", RECORD.codes, circular=c)) for c in (False, True))
     keys = {
-        track_key(model, record, window=window, label=label)
+        track_key(model, record, window=window, label=label, mode=mode)
         for model in (before, "other")
         for record in (linear, circular)
         for window in (81, 150)
         for label in ("promoter", "background")
+        for mode in ("window", "stream")
     }
-    assert len(keys) == 16
+    assert len(keys) == 32
 
 
 def test_the_boxes_of_a_consensus_promoter_are_found():
@@ -88,9 +89,9 @@ def test_the_scans_that_ship_are_of_the_models_that_ship():
     shipped = settings().shipped_data
     record = next(read_records(shipped / "genomes" / "ecoli_k12_mg1655.fna.gz"))
     keys = set()
-    for name in ("ecoli-starts-150", "ecoli-sigma70-81"):
+    for name in ("ecoli-starts-150", "ecoli-sigma70-81", "ecoli-tss"):
         config = read_bundle(settings().shipped_models / name).config
-        told = {"window": config.window, "label": config.positive}
+        told = {"window": config.window, "label": config.positive, "mode": config.modes[0]}
         keys.add(track_key(bundle_digest(settings().shipped_models / name), record_digest(record), **told))
     found = {path.name.partition(".")[0] for path in (shipped / "demo" / "tracks").glob("*.npz")}
-    assert found == keys, "run `python scripts/demo_tracks.py ecoli-starts-150 ecoli-sigma70-81` again"
+    assert found == keys, "run `python scripts/demo_tracks.py ecoli-starts-150 ecoli-sigma70-81 ecoli-tss` again"
