@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dnalm.datasets.named_files import as_path
 from dnalm.datasets.recipes import of_id
 from dnalm.errors import DnalmError, InputError
 from dnalm.lab import rows
@@ -162,11 +163,14 @@ def _datasets_of(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _genomes_of(config: dict[str, Any]) -> Iterator[str]:
-    """The genomes that a configuration names, those of its pre-training too."""
+    """The files of sequences, genes and sites that a configuration names, those of its pre-training too."""
     for part in (config, config.get("pretrain")):
         named = part.get("genomes") if isinstance(part, dict) else None
         if isinstance(named, list):
             yield from (name for name in named if isinstance(name, str))
+    for field in ("sequence", "truth", "genome", "starts", "annotation"):
+        if isinstance(named := config.get(field), str):
+            yield str(as_path(named))
 
 
 def _is(name: str, folder: Path) -> bool:

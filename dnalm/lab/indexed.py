@@ -61,7 +61,7 @@ class IndexedModel(Indexed):
     """A model.
 
     Attributes:
-        kind: language-model or classifier; `stage` tells fine-tuned ones apart.
+        kind: language-model, classifier or track; `stage` tells fine-tuned ones apart.
         shipped: it comes with dnalm, everyone sees it and nobody changes it.
         parents: names of the models that it came from, the nearest first, as they were called then.
         size_bytes: its files together.

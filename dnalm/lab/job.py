@@ -38,7 +38,7 @@ class Job:
         id: opaque; it may stand in an address.
         owner: the id of whoever submitted it; `owner_name` is how they are called.
         name: what people call it.
-        phase: pretrain, finetune or train.
+        phase: pretrain, finetune, train, track, bench or scan.
         state: where it is.
         run: the run folder.
         config: the fields of its configuration.

@@ -6,7 +6,6 @@ import secrets
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete as sql_delete
@@ -76,7 +75,7 @@ def submit(
     _check_sight(user, config, db)
     _check_bench(config)
     check_sources(config, fetch=False)
-    _check_devices(config.compute.devices, db)
+    _check_slots(config, db)
     folder = make_run_folder(config).path
     try:
         with db.session() as session:
@@ -91,7 +90,7 @@ def submit(
                 state=JobState.QUEUED,
                 run=folder.name,
                 config=config.model_dump(mode="json"),
-                devices=config.compute.devices,
+                devices=config.slots,
                 shared=shared,
                 limit_minutes=limit_minutes,
                 backend=settings().backend,
@@ -293,6 +292,7 @@ def _check_sight(user: User, config: RunConfig, db: Database) -> None:
     """Refuse a member's job that would read a colleague's private model, set or upload, as if it were not there."""
     if user.is_admin:
         return
+    from dnalm.datasets.named_files import as_path
     from dnalm.datasets.recipes import RECIPES
     from dnalm.evaluation.bench.benches import known_names
     from dnalm.lab import index, uploads
@@ -305,8 +305,11 @@ def _check_sight(user: User, config: RunConfig, db: Database) -> None:
     unknown -= {name for one in index.datasets(user, db=db) for name in (one.id, one.name)} if unknown else set()
     if unknown:
         raise InputError(f"no dataset {min(unknown)!r} here, or none that is shared with you")
-    for name in (name for part in parts for name in getattr(part, "genomes", None) or []):
-        if not uploads.may_read(user, Path(name), db=db):
+    read = [name for part in parts for name in getattr(part, "genomes", None) or []]
+    fields = ("sequence", "truth", "genome", "starts", "annotation")
+    read += [name for field in fields if (name := getattr(config, field, None))]
+    for name in read:
+        if not uploads.may_read(user, as_path(name), db=db):
             raise InputError(f"{name}: no such file here, or none that is shared with you")
 
 
@@ -318,9 +321,11 @@ def _check_bench(config: RunConfig) -> None:
         tasks_of(task)
 
 
-def _check_devices(devices: int, db: Database) -> None:
+def _check_slots(config: RunConfig, db: Database) -> None:
     """Refuse what no worker could ever run; where no worker is known yet, it may be started later."""
+    wanted = config.slots
+    field = "compute.devices" if wanted == config.compute.devices else "parts"
     with db.reading() as session:
         capacities = [len(slots) for slots in session.scalars(select(WorkerRow.slots))]
-    if capacities and 0 not in capacities and devices > max(capacities):
-        raise InputError(f"compute.devices {devices}: the largest worker has {max(capacities)} slots; take fewer")
+    if capacities and 0 not in capacities and wanted > max(capacities):
+        raise InputError(f"{field} {wanted}: the largest worker has {max(capacities)} slots; take fewer")

@@ -28,6 +28,7 @@ class Stage(StrEnum):
     LANGUAGE_MODEL = "language model"
     FINE_TUNED = "fine-tuned"
     CLASSIFIER = "classifier"
+    TRACK = "track model"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def origin(model: str, name: str, config: BundleConfig, weights: str) -> Origin:
     told = (text.rpartition(" ") for text in config.parents[:MOST_PARENTS])
     parents = tuple(Parent(name[:LONGEST_NAME], digest) for name, _, digest in told if _hash(digest))
     made = Stage.FINE_TUNED if parents else Stage.LANGUAGE_MODEL
-    stage = Stage.CLASSIFIER if config.kind == "classifier" else made
+    stage = {"classifier": Stage.CLASSIFIER, "track": Stage.TRACK}.get(config.kind, made)
     return Origin(model, name, weights, stage, parents, _genomes(config.trained) if not parents else ())
 
 

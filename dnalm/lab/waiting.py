@@ -198,4 +198,5 @@ class _History:
 
 def _kind(phase: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     fields = ("dataset", "genomes", "preset", "minutes", "epochs", "steps", "model", "head", "pretrain")
+    fields += ("sequence", "region", "stride", "strand", "mode", "parts")
     return (phase, *(repr(config.get(name)) for name in fields))

@@ -49,7 +49,14 @@ def pins() -> dict[str, str]:
 def test_every_version_is_pinned_and_within_its_range():
     pinned = pins()
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["dashboard"], *extras["genes"], *extras["umap"], *extras["dev"]]:
+    for line in [
+        *PROJECT["dependencies"],
+        *extras["dashboard"],
+        *extras["genes"],
+        *extras["umap"],
+        *extras["onnx"],
+        *extras["dev"],
+    ]:
         wanted = Requirement(line)
         assert canonicalize_name(wanted.name) in pinned, f"{wanted.name} is not in requirements.txt"
         assert Version(pinned[canonicalize_name(wanted.name)]) in wanted.specifier

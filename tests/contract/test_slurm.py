@@ -73,13 +73,13 @@ def backend(*words: str, run=run_program) -> SlurmBackend:
     return SlurmBackend(lambda job: [sys.executable, "-c", WORK, str(job.run), *words], run=run)
 
 
-def new_job(accelerator: str = "cpu", devices: int = 1) -> Job:
+def new_job(accelerator: str = "cpu", devices: int = 1, phase: str = "pretrain") -> Job:
     name = uuid.uuid4().hex[:12]
     run = settings().runs / name
     run.mkdir(parents=True)
-    config = {"phase": "pretrain", "compute": {"accelerator": accelerator, "devices": devices, "threads": 0}}
+    config = {"phase": phase, "compute": {"accelerator": accelerator, "devices": devices, "threads": 0}}
     return Job(
-        **{"id": name, "name": name, "owner": "local", "owner_name": "Local", "phase": "pretrain", "run": run},
+        **{"id": name, "name": name, "owner": "local", "owner_name": "Local", "phase": phase, "run": run},
         **{"state": JobState.RUNNING, "config": config, "devices": devices, "priority": 0, "shared": False},
         **{"backend": "slurm", "worker": "w", "slots": (), "handle": None, "created": datetime.now(UTC)},
         **{"started": None, "ended": None, "reason": "", "cancel_requested": False, "exit_code": None},
@@ -183,6 +183,50 @@ class TestStopping:
         engine.terminate(handle)
 
 
+class TestArray:
+    """A scan of several parts is an array of jobs, which begin as there is room for each."""
+
+    def test_each_part_is_told_its_place_and_stopping_stops_all(self, slurm):
+        job, engine = new_job("cuda", devices=3, phase="scan"), backend()
+        handle = engine.start(job, ())
+        found = [told(job, rank) for rank in range(3)]
+        assert [(one["RANK"], one["LOCAL_RANK"], one["WORLD_SIZE"]) for one in found] == [
+            *(("0", "0", "3"), ("1", "0", "3"), ("2", "0", "3")),
+        ]
+        assert len({(one["SLURMD_NODENAME"], one["CUDA_VISIBLE_DEVICES"]) for one in found}) == 3
+        assert engine.find(job) == handle
+        assert engine.alive(handle)
+        assert engine.age(handle) is not None
+        engine.terminate(handle)
+        wait_until_gone(engine, handle)
+        wait_for(lambda: processes.marked(job.id) == [], "all of them end")
+        assert [(job.run / f"stopped-{rank}").read_text() for rank in range(3)] == ["SIGTERM\n"] * 3
+
+    def test_with_its_first_it_is_over_and_nothing_of_it_waits_or_runs_on(self, slurm):
+        job, engine = new_job("cuda", devices=6, phase="scan"), backend()  # four GPUs: two parts wait
+        handle = engine.start(job, ())
+        for rank in range(4):
+            told(job, rank)
+        slurm.run("scancel", handle.partition("/")[0])
+        wait_until_gone(engine, handle)
+        assert len(processes.marked(job.id)) >= 3
+        engine.kill(handle)
+        wait_for(lambda: processes.marked(job.id) == [], "the others are ended")
+        wait_for(lambda: slurm.run("squeue", "--noheader") == "", "and none waits")
+        assert not (job.run / "told-5").exists()  # the fifth may have had the first one's place for a moment
+
+    def test_one_that_waits_never_begins(self, slurm):
+        job, engine = new_job(devices=2, phase="scan"), backend()
+        slurm.run("scontrol", "update", "nodename=node[1-2]", "state=drain", "reason=test")
+        handle = engine.start(job, ())
+        assert engine.standing(handle).startswith("PENDING")
+        engine.terminate(handle)
+        assert not engine.alive(handle)
+        slurm.run("scontrol", "update", "nodename=node[1-2]", "state=resume")
+        assert slurm.run("squeue", "--noheader") == ""
+        assert output(job) == ""
+
+
 class TestOnce:
     def test_an_answer_that_was_lost(self, slurm):
         """The job was handed in, but the worker never heard of it: it finds it again, and does not hand in another."""
@@ -248,6 +292,7 @@ class TestController:
         assert not engine.alive(before)
         after = engine.start(new, ())
         while int(after.partition("/")[0]) < int(before.partition("/")[0]):
+            engine.kill(after)  # else those that only count up to the number fill the nodes
             after = engine.start(new := new_job(), ())
         assert after.partition("/")[0] == before.partition("/")[0]
         told(new)

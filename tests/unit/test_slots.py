@@ -120,7 +120,7 @@ class TestSlots:
 
 
 def job(folder: Path, name: str) -> SimpleNamespace:
-    return SimpleNamespace(id=f"{name}-{os.getpid()}", run=folder)
+    return SimpleNamespace(id=f"{name}-{os.getpid()}", run=folder, phase="pretrain")
 
 
 def python(code: str):

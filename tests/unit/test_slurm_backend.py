@@ -65,11 +65,11 @@ class Recorded:
 
 
 def job(tmp_path: Path, name: str = "a1", *, devices: int = 1, accelerator: str = "cpu", **changes) -> Job:
-    run = changes.pop("run", tmp_path / "runs" / name)
+    run, phase = changes.pop("run", tmp_path / "runs" / name), changes.pop("phase", "pretrain")
     config = {"phase": "pretrain", "compute": {"accelerator": accelerator, "devices": devices, "threads": 0}}
     fields = {"limit_minutes": None, "attempts": 1, **changes}
     return Job(
-        **{"id": name, "name": name, "owner": "local", "owner_name": "Local", "phase": "pretrain", "run": run},
+        **{"id": name, "name": name, "owner": "local", "owner_name": "Local", "phase": phase, "run": run},
         **{"state": JobState.RUNNING, "config": config, "devices": devices, "priority": 0, "shared": False},
         **{"backend": "slurm", "worker": "w", "slots": (), "handle": None, "created": datetime.now(UTC)},
         **{"started": None, "ended": None, "reason": "", "cancel_requested": False, "exit_code": None},
@@ -155,6 +155,57 @@ class TestLayout:
         assert lay_out(job(tmp_path, accelerator="auto"), [Node("a", 4, 0)]) == Layout(1, 1, "", 2)
         with pytest.raises(StartError, match="wants 1 GPUs"):
             lay_out(job(tmp_path, accelerator="cuda"), [Node("a", 4, 0)])
+
+
+class TestArray:
+    """A scan of several parts: jobs of one process each, of which the first stands for the whole."""
+
+    ROWS = (
+        "12_0|COMPLETED|0:10|None|dnalm-a1|attempt 1\n"
+        "12_1|RUNNING|0:10|None|dnalm-a1|attempt 1\n"
+        "12_2|PENDING|0:00|Resources|dnalm-a1|attempt 1\n"
+    )
+
+    def test_each_part_is_laid_out_alone(self, tmp_path):
+        parts = job(tmp_path, devices=40, phase="scan", accelerator="auto")
+        assert lay_out(parts, TestLayout.NODES) == Layout(1, 1, "gpu:1", 2, tasks=40)
+        assert lay_out(job(tmp_path, phase="scan"), TestLayout.NODES) == Layout(1, 1, "", 2)
+
+    def test_the_options_and_the_script(self, tmp_path, setting):
+        layout = Layout(1, 1, "gpu:1", 2, tasks=3)
+        found = options(job(tmp_path, phase="scan", devices=3), layout)
+        assert "--array=0-2" in found
+        assert "--dependency=singleton" not in found  # they have one name, and would wait for each other
+        run = tmp_path / "run"
+        run.mkdir()
+        text = script(job(tmp_path, run=run, phase="scan", devices=3), layout, ["sh", "-c", "echo $RANK/$WORLD_SIZE"])
+        for rank in ("0", "2"):
+            known = {**os.environ, "SLURM_ARRAY_TASK_ID": rank}
+            done = subprocess.run(["sh"], input=text, env=known, capture_output=True, text=True, check=True)
+            assert done.stdout == f"{rank}/3\n"
+
+    def test_it_is_over_when_its_first_is_and_the_others_are_then_ended(self, tmp_path, setting):
+        recorded = Recorded(squeue=self.ROWS.replace("COMPLETED", "RUNNING"))
+        backend = SlurmBackend(run=recorded)
+        assert backend.start(job(tmp_path, phase="scan", devices=3), ()) == "12_0/dnalm-a1"
+        assert recorded.called("sbatch") == []  # it was there already
+        assert backend.alive("12_0/dnalm-a1")
+        recorded.answers["squeue"] = self.ROWS
+        later = SlurmBackend(run=recorded)
+        assert not later.alive("12_0/dnalm-a1")
+        later.kill("12_0/dnalm-a1")
+        assert [call[2:] for call in recorded.called("scancel")] == [["12"]]
+
+    def test_it_is_stopped_as_a_whole(self, setting):
+        recorded = Recorded(squeue=self.ROWS.replace("COMPLETED", "RUNNING"))
+        SlurmBackend(run=recorded).terminate("12_0/dnalm-a1")
+        assert [call[2:] for call in recorded.called("scancel")] == [
+            ["--batch", "--signal=TERM", "12"],
+            ["--signal=TERM", "12"],
+        ]
+
+    def test_what_was_submitted_has_the_first_as_its_handle(self, tmp_path, setting):
+        assert SlurmBackend(run=Recorded()).start(job(tmp_path, phase="scan", devices=2), ()) == "12_0/dnalm-a1"
 
 
 class TestSubmitting:

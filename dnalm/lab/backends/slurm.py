@@ -41,7 +41,10 @@ _ENDING = "COMPLETING"
 
 @dataclass(frozen=True)
 class Handle:
-    """A job in Slurm: its number, and its name, since a number is given again where Slurm lost its records."""
+    """A job in Slurm: its number, and its name, since a number is given again where Slurm lost its records.
+
+    The number of the first of an array, `12_0`, stands for the whole: when it has ended, so has the work.
+    """
 
     number: str
     name: str
@@ -111,16 +114,16 @@ class SlurmBackend:
         layout = lay_out(job, self._machines(), own.slurm_gpu, own.slurm_cpus)
         number = submit(self._run, options(job, layout), script(job, layout, self.command(job)))
         self._forget()
-        return str(Handle(number, name_of(job)))
+        return str(Handle(f"{number}_0" if layout.tasks else number, name_of(job)))
 
     def find(self, job: Job) -> str | None:
         """The job of this name that waits or runs, or that this same attempt submitted and has ended by now."""
         same = [
             found
             for found in jobs(self._run, name_of(job))
-            if not (found.over or found.state == _ENDING) or found.comment == attempt_of(job)
+            if found.leads and (not (found.over or found.state == _ENDING) or found.comment == attempt_of(job))
         ]
-        newest = max(same, key=lambda found: int(found.id), default=None)
+        newest = max(same, key=lambda found: int(found.id.partition("_")[0]), default=None)
         return newest and str(Handle(newest.id, newest.name))
 
     def alive(self, handle: str) -> bool:
@@ -149,20 +152,21 @@ class SlurmBackend:
                 return
             if found.state in _WITH_PROCESSES:
                 # The run itself, and where srun started it on several machines, its processes there; each gets one.
-                cancel(self._run, found, "--batch", "--signal=TERM")
-                cancel(self._run, found, "--signal=TERM")
+                cancel(self._run, found.id, found.name, "--batch", "--signal=TERM")
+                cancel(self._run, found.id, found.name, "--signal=TERM")
                 return
-            cancel(self._run, found, "--state=PENDING")
+            cancel(self._run, found.id, found.name, "--state=PENDING")
 
     def kill(self, handle: str) -> None:
         """End all processes of a job; Slurm alone gives them a time of grace (KillWait) before that."""
         self._forget()
-        found = self._look(handle)
-        if found is None or found.over:
+        found, told = self._look(handle), Handle.parse(handle)
+        # Where the first of an array has ended, others of it may still wait or run.
+        if (found is None or found.over) and "_" not in told.number:
             return
-        if found.state in _WITH_PROCESSES:
-            cancel(self._run, found, "--full", "--signal=KILL")
-        cancel(self._run, found)
+        if found is not None and found.state in _WITH_PROCESSES:
+            cancel(self._run, told.number, told.name, "--full", "--signal=KILL")
+        cancel(self._run, told.number, told.name)
         self._forget()
 
     def _run(self, argv: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:

@@ -44,7 +44,8 @@ class SlurmJob:
     """A job as Slurm has it.
 
     Attributes:
-        id: Slurm's number; used again where Slurm lost its records.
+        id: Slurm's number; used again where Slurm lost its records. Of a job of an array, `12_0`: that of the array
+            and its place in it.
         state: Slurm's word, such as PENDING.
         seconds: that it has run, by Slurm's clock; None where Slurm does not say.
         reason: why it waits or ended, in Slurm's word.
@@ -62,6 +63,11 @@ class SlurmJob:
     def over(self) -> bool:
         """Whether nothing of it runs any more, and nothing will."""
         return self.state in ENDED
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is a job by itself or the first of an array, which stands for the whole."""
+        return self.id.partition("_")[2] in ("", "0")
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def jobs(run: Run, name: str | None = None) -> list[SlurmJob]:
     Raises:
         BackendAwayError: Slurm does not answer. An empty list is an answer: there is no such job.
     """
-    argv = ["squeue", "--noheader", "--states=all", f"--user={os.getuid()}", f"--format={_JOBS}"]
+    argv = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_JOBS}"]
     answer = run([*argv, f"--name={name}"] if name else argv, "")
     if answer.returncode != 0:
         raise BackendAwayError(f"Slurm does not answer: {said(answer)}")
@@ -128,14 +134,15 @@ def submit(run: Run, options: Sequence[str], script: str) -> str:
     raise StartError(f"Slurm refuses the job: {said(answer)}")
 
 
-def cancel(run: Run, job: SlurmJob, *options: str) -> None:
-    """Cancel or signal a job; nothing where it has ended.
+def cancel(run: Run, job_id: str, name: str, *options: str) -> None:
+    """Cancel or signal a job, or all jobs of the array that it leads; nothing where they have ended.
 
     Raises:
         BackendAwayError: Slurm does not answer.
     """
     # The name goes along so that a number that Slurm gave again never ends another job.
-    answer = run(["scancel", f"--name={job.name}", f"--user={os.getuid()}", *options, job.id], "")
+    number = job_id.partition("_")[0]
+    answer = run(["scancel", f"--name={name}", f"--user={os.getuid()}", *options, number], "")
     if answer.returncode != 0 and not _GONE.search(answer.stderr):
         raise BackendAwayError(f"Slurm does not answer: {said(answer)}")
 

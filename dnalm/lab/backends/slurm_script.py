@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dnalm.errors import InputError
 from dnalm.lab import processes
@@ -17,6 +17,8 @@ from dnalm.locks import RUN_LOCK
 from dnalm.settings import Settings, settings
 
 PREFIX = "dnalm-"
+ARRAY = "scan"
+"""The phase whose processes share pieces of work and never wait for each other."""
 GRACE_S = 120
 """Seconds before its time limit at which Slurm tells a job to write a checkpoint and end."""
 
@@ -50,16 +52,20 @@ class Layout:
         each: processes on each.
         gres: the GPUs of each machine, as `gpu:2`; empty for none.
         cpus: cores of each process.
+        tasks: jobs of an array that share the work, each laid out so; 0 where it is no array.
     """
 
     nodes: int
     each: int
     gres: str
     cpus: int
+    tasks: int = 0
 
 
 def lay_out(job: Job, machines: Sequence[Node], gres: str = "gpu", cpus: int = 2) -> Layout:
     """Spread a job over as few machines as hold it, with the same number of processes on each.
+
+    A scan's processes need not run at the same time: it is an array of jobs of one process each.
 
     Args:
         job: whose `compute` says what it wants.
@@ -70,6 +76,8 @@ def lay_out(job: Job, machines: Sequence[Node], gres: str = "gpu", cpus: int = 2
     Raises:
         StartError: the machines do not have what it wants.
     """
+    if job.phase == ARRAY and job.devices > 1:
+        return replace(lay_out(replace(job, devices=1), machines, gres, cpus), tasks=job.devices)
     compute = job.config.get("compute") or {}
     accelerator, cpus = compute.get("accelerator", "auto"), compute.get("threads") or cpus
     graphics = accelerator == "cuda" or (accelerator == "auto" and any(node.gpus for node in machines))
@@ -105,8 +113,10 @@ def options(job: Job, layout: Layout) -> list[str]:
     several = layout.nodes > 1
     output = str((job.run / OUTPUT).resolve()).replace("%", "%%")
     chosen = [f"--job-name={name_of(job)}", f"--comment={attempt_of(job)}", f"--output={output}", "--open-mode=append"]
-    # Of two that were handed in for the same job, since an answer was lost, the second waits for the first.
-    chosen += ["--no-requeue", "--dependency=singleton", "--input=/dev/null", "--export=ALL"]
+    chosen += ["--no-requeue", "--input=/dev/null", "--export=ALL"]
+    # Of two that were handed in for the same job, since an answer was lost, the second waits for the first. The jobs of
+    # an array, which have one name too, would wait for each other: there the lock of the run folder alone sees to it.
+    chosen += [f"--array=0-{layout.tasks - 1}"] if layout.tasks else ["--dependency=singleton"]
     chosen += [f"--nodes={layout.nodes}", f"--signal={'' if several else 'B:'}TERM@{GRACE_S}"]
     if several:
         chosen += [f"--ntasks-per-node={layout.each}", f"--cpus-per-task={layout.cpus}"]
@@ -153,7 +163,11 @@ def script(job: Job, layout: Layout, command: Sequence[str]) -> str:
     lines = ["#!/bin/sh", *(f"export {shlex.join([f'{name}={value}'])}" for name, value in known.items())]
     # A controller that lost its records may have forgotten a process that is still being ended on another machine.
     wait = ["flock", "--wait", str(_LOCK_WAIT_S), "--conflict-exit-code", str(_HELD), str(job.run / RUN_LOCK), "true"]
-    lines += [f"{shlex.join(wait)} || [ $? -ne {_HELD} ] || exit {_HELD}"]
+    first = ""
+    if layout.tasks:
+        lines += [f'export RANK="$SLURM_ARRAY_TASK_ID" LOCAL_RANK=0 WORLD_SIZE={layout.tasks}']
+        first = '[ "$RANK" -gt 0 ] || '  # the others hold no lock
+    lines += [f"{first}{shlex.join(wait)} || [ $? -ne {_HELD} ] || exit {_HELD}"]
     if layout.nodes == 1:
         # The run starts its other processes itself: it should not take Slurm for having done so.
         lines += ["unset SLURM_NTASKS SLURM_NPROCS SLURM_NTASKS_PER_NODE", f"exec {shlex.join(command)}"]
