@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from dnalm.cli import bench, data, explain, frame, jobs, lab, models, runs, training
+from dnalm.cli import bench, data, explain, frame, jobs, lab, models, runs, tracks, training
 from dnalm.cli.doctor import doctor
 from dnalm.cli.evaluate import evaluate
+from dnalm.cli.peaks import peaks
 from dnalm.cli.predict import predict
 from dnalm.cli.running import run
 from dnalm.cli.scan import scan
@@ -78,9 +79,18 @@ app.command(
     epilog=frame.examples(
         "dnalm scan ecoli-sigma70-81 genome.gbk --region NC_000913.3:800,001-840,000 -o promoters.bedgraph",
         "dnalm scan ecoli-sigma70-81 genome.fna.gz --stride 10 -o promoters.bw",
-        "dnalm scan ecoli-sigma70-81 genome.fna.gz --region chr:1-40,000 --sites tss.tsv -o promoters.png",
+        "dnalm scan ecoli-sigma70-81 genome.fna.gz --region chr:1-40,000 --truth tss.tsv -o promoters.png",
     ),
 )(scan)
+app.command(
+    "peaks",
+    epilog=frame.examples(
+        "dnalm peaks scan.bw --threshold 0.5 -o calls.bed",
+        "dnalm peaks ecoli-tss genome.fna.gz --truth tss.tsv -o calls.tsv",
+        "dnalm peaks ecoli-tss genome.fna.gz --background shuffled --q 0.05 -o calls.gff3",
+    ),
+)(peaks)
+app.add_typer(tracks.app, name="tracks")
 app.command(
     "pretrain",
     epilog=frame.examples(

@@ -10,7 +10,7 @@ import typer
 
 from dnalm.cli.frame import Json, progress
 from dnalm.cli.output import STANDARD, plain, print_json, print_table, whole_file
-from dnalm.cli.predict import check_length
+from dnalm.cli.predict import check_length, classifier_of
 from dnalm.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def evaluate(
         _refuse(negatives=negatives, sequence=sequence, label=label, rename=rename, threshold=threshold)
         report |= _language_model(loaded, file, region, generator)
     else:
+        classifier_of(loaded, model)
         _refuse(region=region)
         sequences = _labelled(loaded, file, negatives, split, sequence, label, allow_duplicates)
         report |= _classifier(loaded, file, sequences, _renaming(rename), threshold, resamples, generator)

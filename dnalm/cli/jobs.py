@@ -41,12 +41,16 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Any field: FIELD=V
         "dnalm jobs submit pretrain --set genomes=[ecoli-k12] --set minutes=20 --name my-lm",
         "dnalm jobs submit train --set dataset=ecoli-promoters-150 --set model=ecoli-lm",
         "dnalm jobs submit bench --set task=mouse-tata-251",
+        "dnalm jobs submit scan --set model=ecoli-starts-150 --set sequence=ecoli-k12 --set parts=4",
         "dnalm jobs submit settings.yaml --limit-minutes 600 --share",
     ),
 )
 def submit(
     what: Annotated[
-        str, typer.Argument(help="pretrain, finetune, train, bench, or YAML with `phase`, as a run's config.yaml.")
+        str,
+        typer.Argument(
+            help="pretrain, finetune, train, track, bench, scan, or YAML with `phase`, as a run's config.yaml."
+        ),
     ],
     sets: Set = None,
     name: Annotated[str | None, typer.Option(help="Name of the model that it makes.")] = None,

@@ -66,7 +66,14 @@ def _run_phase(folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
     from pydantic import ValidationError
 
     from dnalm.cli.fields import sentence_of
-    from dnalm.training.config import ANY_CONFIG, BenchConfig, FinetuneConfig, PretrainConfig
+    from dnalm.training.config import (
+        ANY_CONFIG,
+        BenchConfig,
+        FinetuneConfig,
+        PretrainConfig,
+        ScanConfig,
+        TrackTrainConfig,
+    )
     from dnalm.training.run import RunFolder
 
     try:
@@ -81,10 +88,18 @@ def _run_phase(folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
         from dnalm.training.finetune import finetune
 
         finetune(config, folder, report)
+    elif isinstance(config, TrackTrainConfig):
+        from dnalm.evaluation.track_run import train_track
+
+        train_track(config, folder, report)
     elif isinstance(config, BenchConfig):
         from dnalm.evaluation.bench.job import measure_bench
 
         measure_bench(config, folder, report)
+    elif isinstance(config, ScanConfig):
+        from dnalm.evaluation.scan_run import run_scan
+
+        run_scan(config, folder, report)
     else:
         from dnalm.training.classify import train
 
@@ -113,6 +128,8 @@ def _pace(progress: dict[str, Any]) -> str:
     left = timedelta(seconds=round(progress.get("eta_s") or 0))
     if "rate" not in progress:
         return f"{left} left" if progress.get("eta_s") else ""
+    if "loss" not in progress:
+        return f"{progress['rate']:,.0f} {progress['unit']}, {left} left"
     return f"loss {progress.get('loss', float('nan')):.4f}, {progress['rate']:,.0f} {progress['unit']}, {left} left"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,8 +100,21 @@ def finetune(
     _start(build(FinetuneConfig, options, config, sets or ()), home, as_json, estimate)
 
 
+class Task(StrEnum):
+    """What is trained on a language model's encoder."""
+
+    CLASSIFY = "classify"
+    TRACK = "track"
+
+
+Regions = Annotated[list[str] | None, typer.Option(help="With --task track: RECORD:FIRST-LAST; repeatable.")]
+
+
 def train(
     dataset: Dataset = None,
+    task: Annotated[
+        Task, typer.Option(help="classify: labelled sequences; track: a model that scans.")
+    ] = Task.CLASSIFY,
     model: Annotated[str | None, typer.Option(help="A language model to start from; else one is pre-trained.")] = None,
     preset: Preset = None,
     minutes: Minutes = None,
@@ -113,6 +127,12 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=0, help="Most epochs with everything unfrozen.")] = None,
     train_limit: Annotated[int | None, typer.Option(min=2, help="Use only so many training sequences.")] = None,
     class_weights: Annotated[bool | None, typer.Option("--class-weights/--no-class-weights")] = None,
+    starts: Annotated[str | None, typer.Option(help="With --task track: known start sites, TSV, GFF3 or BED.")] = None,
+    annotation: Annotated[str | None, typer.Option(help="With --task track: genes; else the genome's own.")] = None,
+    train_region: Regions = None,
+    valid_region: Regions = None,
+    test_region: Regions = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="With --task track: optimizer steps.")] = None,
     name: Name = None,
     seed: Seed = None,
     home: Home = None,
@@ -126,15 +146,35 @@ def train(
 ) -> None:
     """Phase 3: train a classifier on a language model's encoder. Without --model, all three phases.
 
-    Prints the run folder.
+    With --task track, a model that scans: of a genome, its annotation and known start sites. Prints the run folder.
     """
-    from dnalm.training.config import TrainConfig
+    from dnalm.training.config import TrackTrainConfig, TrainConfig
 
+    common = _common(name, seed, device, devices, threads)
+    of_tracks = {
+        **{"starts": starts, "annotation": annotation, "steps": steps},
+        **{"train": train_region, "valid": valid_region, "test": test_region},
+    }
+    of_classifiers = {
+        **{"dataset": dataset, "head": head, "epochs": epochs, "train_limit": train_limit, "preset": preset},
+        **{"finetune_epochs": finetune_epochs, "minutes": minutes, "class_weights": class_weights},
+    }
+    _only_of(task, of_classifiers if task is Task.TRACK else of_tracks)
+    if task is Task.TRACK:
+        if genome and len(genome) > 1:
+            raise InputError("--task track reads one genome")
+        options = {
+            **{"genome": genome[0] if genome else None, "model": model, "from_scratch": from_scratch or None},
+            **of_tracks,
+            **common,
+        }
+        _start(build(TrackTrainConfig, options, config, sets or ()), home, as_json, estimate)
+        return
     options = {
         **{"dataset": dataset, "model": model, "from_scratch": from_scratch or None, "head": head},
         **{"finetune_epochs": finetune_epochs, "epochs": epochs, "train_limit": train_limit},
         **{"class_weights": class_weights, "pretrain.preset": preset, "pretrain.minutes": minutes},
-        **{"pretrain.genomes": genome, **_common(name, seed, device, devices, threads)},
+        **{"pretrain.genomes": genome, **common},
     }
     if model is not None or from_scratch:
         if preset or minutes or genome:
@@ -146,6 +186,13 @@ def train(
         }
         options["finetune_epochs"] = THREE_PHASE_EPOCHS if finetune_epochs is None else finetune_epochs
     _start(build(TrainConfig, options, config, sets or ()), home, as_json, estimate)
+
+
+def _only_of(task: Task, options: dict[str, Any]) -> None:
+    """Refuse options of the other task."""
+    if given := [name for name, value in options.items() if value is not None]:
+        words = {"train": "train-region", "valid": "valid-region", "test": "test-region"}
+        raise InputError(f"--{words.get(given[0], given[0]).replace('_', '-')} does not go with --task {task.value}")
 
 
 def _genomes_of(dataset: str | None) -> list[str] | None:

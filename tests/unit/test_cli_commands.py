@@ -235,9 +235,9 @@ def test_scan_finds_the_one_site(site_model: str, genome: Path):
     result = run("scan", site_model, genome, "--strand", "+", "--region", "chr:1-40")
     rows = table(result.stdout)
     assert rows[0] == ["record", "position", "strand", "probability"]
-    # Windows of 10 with the site at offset 4 fit at bases 5 to 35.
-    assert [int(row[1]) for row in rows[1:]] == list(range(5, 36))
-    assert [int(row[1]) for row in rows[1:] if float(row[3]) > 0.5] == [21]
+    # Windows of 10 with the site at offset 4 fit at positions 4 to 34, counted from 0.
+    assert [int(row[1]) for row in rows[1:]] == list(range(4, 35))
+    assert [int(row[1]) for row in rows[1:] if float(row[3]) > 0.5] == [20]
     assert "1 peaks" in result.stderr or "1 peak" in result.stderr
 
 

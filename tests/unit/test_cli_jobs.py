@@ -147,7 +147,7 @@ def test_waiting_ends_when_the_job_does(source: Path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["submit", "nothing"], "neither a phase (pretrain, finetune, train, bench) nor a file"),
+        (["submit", "nothing"], "neither a phase (pretrain, finetune, train, track, bench, scan) nor a file"),
         (["submit", "pretrain"], "field genomes"),
         (["submit", "pretrain", "--set", "genomes=[nowhere.fa]"], "nowhere.fa: no such file"),
         (["submit", "pretrain", "--set", "genomes"], "wanted FIELD=VALUE"),
