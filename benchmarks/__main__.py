@@ -23,6 +23,8 @@ from benchmarks import (  # noqa: E402
     large_genome,
     machine,
     mutating,
+    scanning,
+    streaming,
     time_to_bits,
     tokenizing,
     training,
@@ -34,6 +36,8 @@ SUBJECTS: dict[str, Callable[[], list[Row]]] = {
     "tokenizing": tokenizing.measure,
     "inference": inference.measure,
     "mutating": mutating.measure,
+    "scanning": scanning.measure,
+    "streaming": streaming.measure,
     "training-small": lambda: training.measure("small"),
     "training-seed": lambda: training.measure("seed"),
 }

@@ -25,8 +25,8 @@ from dnalm.files import write_whole
 from dnalm.interpret.attribution import attribute
 from dnalm.interpret.mutation import Mutations
 from dnalm.interpret.place import MINUS_10_PLACE, WIDTH, share_at_place, share_by_chance, strongest_stretch
-from dnalm.interpret.shuffle import dinucleotide_shuffles
 from dnalm.metrics import Figure
+from dnalm.sequences.shuffle import dinucleotide_shuffles
 from dnalm.settings import PACKAGE_ROOT
 
 MODEL = DATASET = "ecoli-sigma70-81"

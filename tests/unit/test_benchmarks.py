@@ -20,6 +20,8 @@ from benchmarks import (
     inference,
     large_genome,
     mutating,
+    scanning,
+    streaming,
     tangermeme_peer,
     time_to_bits,
     tokenizing,
@@ -27,11 +29,12 @@ from benchmarks import (
 )
 from benchmarks.table import Row, number, render
 from benchmarks.timing import Timings, take_turns
-from dnalm.model.config import PRESETS, EncoderConfig
+from dnalm.model.config import PRESETS, EncoderConfig, TrackMemberConfig
 from dnalm.model.language_model import AWDLanguageModel
-from dnalm.sequences import read_records
+from dnalm.sequences import Record, Region, read_records
 from dnalm.settings import PACKAGE_ROOT
 from dnalm.tokenizer import KmerTokenizer
+from dnalm.tracks import gather, scan
 
 
 class Clock:
@@ -237,6 +240,53 @@ def test_rows_of_mutating_without_tangermeme() -> None:
         ("dnalm", 450.0, ""),
         ("dnalm, one sequence", 1.0, ""),
     ]
+
+
+def test_operations_of_a_window_by_hand() -> None:
+    # 3-mers at stride 3: 33 tokens of 100 bases. LSTM 4 gates x 7 x (5 + 7); head 21 to 50 to 2.
+    config = EncoderConfig(k=3, stride=3, embedding=5, hidden=7)
+    head = 21 * 50 + 50 * 2
+    assert scanning.flops_a_window(config, 2, table=False) == 2 * (33 * 4 * 7 * 12 + head)
+    assert scanning.flops_a_window(config, 2, table=True) == 2 * (32 * 4 * 7 * 7 + head)
+
+
+def test_what_is_scanned_is_what_is_read_one_at_a_time(tmp_path: Path) -> None:
+    model = scanning.ancestor_like(tmp_path / "toy")
+    record = Record("toy", np.random.default_rng(0).integers(0, 4, 1000).astype(np.uint8))
+    region = Region("toy", 200, 500)
+    track = gather(scan(model, record, region=region, stride=scanning.STRIDE))
+    alone = scanning.one_at_a_time(model, scanning.windows_of(record, region))
+    assert np.abs(np.concatenate([*track.strands().values()]) - alone).max() < scanning.EXACT
+
+
+def test_rows_of_scanning_without_fastai() -> None:
+    config = PRESETS["small"]
+    seconds = {"dnalm": [2.0], "onnx": [1.6], "onnx-int8": [0.8], "one at a time": [8.0]}
+    work = 1600 * scanning.flops_a_window(config, 2, table=False) / (2 * training.PEAK_SIDE**3)
+    seconds["peak"] = [2.0 * 0.9 / work]  # what is counted took 2 s at 90 % of the peak
+    rows = {row.compared: row for row in scanning.rows_of(Timings(seconds), config, 1600)}
+    assert not any("fastai" in compared for compared in rows)
+    assert rows["PyTorch, beside one window at a time"].value == 4.0
+    assert rows["PyTorch, beside one window at a time"].verdict == "met"
+    assert rows["ONNX Runtime int8, beside dnalm in PyTorch"].value == 2.5
+    share = rows["PyTorch, share of matrix-multiply peak"]
+    assert (round(share.value, 6), share.verdict) == (90.0, "met")
+
+
+def test_stream_beside_window_is_a_ratio_of_seconds_a_site() -> None:
+    sites = streaming.BASES / streaming.WINDOW_SITES
+    rows = streaming.rows_of(Timings({"stream": [1.0], "stream, onnx": [0.5], "window": [60.0 / sites]}))
+    assert [(round(row.value, 6), row.verdict) for row in rows] == [(60.0, "met"), (1.0, ""), (120.0, ""), (0.5, "")]
+
+
+def test_the_memory_of_a_scan_is_watched_from_outside(tmp_path: Path) -> None:
+    model = streaming.track_model(
+        tmp_path / "toy", TrackMemberConfig(motifs=1, motif_width=3, channels=1, dilations=())
+    )
+    held = streaming.watch(model.bundle.folder, 300_000, [100_000, 300_000])
+    assert 0 < held[0] <= held[1] <= held[2]
+    rows = streaming.memory_rows("toy", [10**9, 2 * 10**9, 2 * 10**9 + 5 * 10**7], [1, 2])
+    assert [(round(row.value, 6), row.verdict) for row in rows] == [(2.05, "met"), (0.05, "met")]
 
 
 def test_the_tables_of_faithfulness_are_those_of_what_is_kept() -> None:

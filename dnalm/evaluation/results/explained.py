@@ -1,4 +1,4 @@
-"""How far explanations can be believed, as tables of the results page: kept figures of faithfulness and of the -10."""
+"""How far explanations can be believed, and how fast, as tables of the results page: figures kept in files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dnalm.evaluation.results.speed import mutating, scanning
 from dnalm.interpret.faithfulness_result import Faithfulness, OfWay
 from dnalm.metrics import Figure
 
@@ -13,7 +14,8 @@ from dnalm.metrics import Figure
 def read_explained(data: Path) -> list[dict[str, Any]]:
     """The tables of a folder of results that holds such figures; see `render_services`."""
     found = []
-    tables = {"faithfulness.json": _faithfulness, "minus-ten.json": _minus_ten, "mutating.json": _mutating}
+    tables = {"faithfulness.json": _faithfulness, "minus-ten.json": _minus_ten, "mutating.json": mutating}
+    tables["scanning-speed.json"] = scanning
     for name, table in tables.items():
         if (data / name).is_file():
             found.append(table(json.loads((data / name).read_text(encoding="utf-8"))))
@@ -60,28 +62,6 @@ def _minus_ten(document: dict[str, Any]) -> dict[str, Any]:
         "`python -m benchmarks.minus_ten` measures it again; [motifs](motifs.md) says more.",
         "columns": ["attribution", "promoters", "shuffled"],
         "rows": rows,
-    }
-
-
-def _mutating(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "title": "Every change of one base, beside other ways",
-        "note": "Saturation mutagenesis of shipped models on the shipped genome: how many times as fast, quartiles "
-        "over windows, one core, all ways in one run, and the largest difference in probability from reading every "
-        "variant anew. `python -m benchmarks --only mutating --json data/results/mutating.json` measures it again; "
-        "[speed](benchmarks.md) says more.",
-        "columns": ["subject", "compared", "value", "quartiles", "aim", ""],
-        "rows": [
-            [
-                row["subject"],
-                row["compared"],
-                f"{row['value']:.3g} {row['unit']}".strip(),
-                "" if row["low"] is None else f"{row['low']:.3g} to {row['high']:.3g}",
-                "" if row["aim"] is None else f"{'at most' if row['at_most'] else 'at least'} {row['aim']:g}",
-                row["verdict"],
-            ]
-            for row in rows
-        ],
     }
 
 
