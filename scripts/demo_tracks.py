@@ -1,4 +1,4 @@
-"""Scan the demonstration region with every shipped classifier and keep the scores beside the demo data.
+"""Scan the demonstration region with every shipped model that can scan and keep the scores beside the demo data.
 
 The dashboard's first picture then needs no scoring: a scan of every base of 40 kb takes minutes on a small machine. A
 kept scan is found by its model's files, so run this again after a shipped model was trained again; scans of models
@@ -28,9 +28,10 @@ def main() -> None:
     sequence, wanted = record_digest(record), set()
     for folder in sorted(path.parent for path in settings().shipped_models.glob("*/config.json")):
         config = read_bundle(folder).config
-        if config.kind != "classifier" or not config.window or not config.positive:
+        if config.kind == "language-model" or not config.window or not config.positive:
             continue
-        key = track_key(bundle_digest(folder), sequence, window=config.window, label=config.positive)
+        what = {"window": config.window, "label": config.positive, "mode": config.modes[0]}
+        key = track_key(bundle_digest(folder), sequence, **what)
         name = f"{key}.{REGION.start}-{REGION.end}.1.npz"
         wanted.add(name)
         if sys.argv[1:] and config.name not in sys.argv[1:]:
