@@ -18,7 +18,7 @@ help: ## list the targets
 
 install: $(STAMP) ## create .venv and install dnalm with the pinned versions
 
-$(STAMP): requirements.txt pyproject.toml scripts/install.sh
+$(STAMP): requirements.txt pyproject.toml scripts/install.sh scripts/fetch_igv.py dashboard/igv_copy.py
 	@bash scripts/install.sh "$(VENV)" "$(PYTHON)"
 	@touch $@
 

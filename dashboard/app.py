@@ -30,6 +30,8 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))
 
+from dashboard.links import server_path  # noqa: E402, it is found by the path above
+
 
 async def health(request: Request) -> JSONResponse:
     """Say that the server answers, which dnalm it is, and how many models it can offer."""
@@ -43,6 +45,13 @@ async def run_archive(request: Request) -> Response:
     from dashboard.downloads import download_run
 
     return await download_run(request)
+
+
+async def genome_browser(request: Request) -> Response:
+    """Show tracks in igv.js: its page, its script, and the files that it reads; see `dashboard.track_files`."""
+    from dashboard.track_files import answer
+
+    return await answer(request)
 
 
 @asynccontextmanager
@@ -64,6 +73,15 @@ async def warmed(app: st.App) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-ROUTES = [Route("/healthz", health), Route("/runs/{job_id}.zip", run_archive)]
+_OWN = {
+    "/healthz": health,
+    "/runs/{job_id}.zip": run_archive,
+    "/genome-browser/": genome_browser,
+    "/genome-browser/{name}": genome_browser,
+    "/genome-browser/files/{sequence}/{name}": genome_browser,
+}
+# A dashboard below a path (`server.baseUrlPath`) has them there, and at the root for what runs on the machine itself.
+_PATHS = {path: endpoint for own, endpoint in _OWN.items() for path in (own, server_path(own))}
+ROUTES = [Route(path, endpoint) for path, endpoint in _PATHS.items()]
 
 app = st.App(HERE / "main.py", routes=ROUTES, lifespan=warmed)

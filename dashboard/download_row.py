@@ -24,15 +24,17 @@ class Offered(NamedTuple):
     make: Callable[[], bytes | str]
 
 
-def download_row(page: str, offered: Mapping[str, Offered]) -> None:
+def download_row(page: str, offered: Mapping[str, Offered], *, label: str = "Download:") -> None:
     """Draw the buttons.
 
     Args:
         page: what their keys begin with.
         offered: the files, by the rest of the key.
+        label: what stands before them.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.write("Download:")
+        if label:
+            st.write(label)
         for key, one in offered.items():
             st.download_button(
                 one.label,

@@ -12,13 +12,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from dashboard.links import server_path
 from dashboard.person import acting_user
 from dnalm.errors import InputError
 from dnalm.lab import jobs
 from dnalm.locks import RUN_LOCK
 from dnalm.settings import settings
 
-CHECKPOINT = "checkpoint"
+# What only going on with the run needs: a training's checkpoint, the pieces of a scan.
+CHECKPOINTS = ("checkpoint", "scan")
 _PIECE = 256 << 10
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -28,7 +30,7 @@ _STORED = (".safetensors", ".parquet", ".png", ".gz", ".bw")
 
 def run_address(job_id: str, *, checkpoint: bool = False) -> str:
     """Where a job's run folder is downloaded from."""
-    return f"/runs/{job_id}.zip" + ("?checkpoint=1" if checkpoint else "")
+    return server_path(f"/runs/{job_id}.zip") + ("?checkpoint=1" if checkpoint else "")
 
 
 async def download_run(request: Request) -> Response:
@@ -69,7 +71,7 @@ def run_files(folder: Path, *, checkpoint: bool = False) -> list[Path]:
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
         linked = any((folder / Path(*parts[:depth])).is_symlink() for depth in range(1, len(parts) + 1))
-        wanted = path.name != RUN_LOCK and (checkpoint or CHECKPOINT not in parts[:-1])
+        wanted = path.name != RUN_LOCK and (checkpoint or not set(CHECKPOINTS) & set(parts[:-1]))
         if wanted and path.is_file() and not hidden and not linked:
             found.append(path)
     return found

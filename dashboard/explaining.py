@@ -12,6 +12,7 @@ from dashboard import resources
 from dashboard.turns import a_turn
 from dnalm.alphabet import Codes, encode
 from dnalm.errors import InputError
+from dnalm.interpret.anchored import as_classifier
 from dnalm.interpret.attribution import METHODS, Attribution, Baseline, Method, attribute
 from dnalm.interpret.average import Average, average
 from dnalm.interpret.edits import deletions, edited
@@ -72,7 +73,7 @@ def _attribution(
     steps, shuffles = effort(len(codes))
     told = {"steps": steps, "shuffles": shuffles, "generator": np.random.default_rng(SEED)}
     with a_turn():
-        model = resources.loaded(folder, stamp)
+        model = as_classifier(resources.loaded(folder, stamp))
         return attribute(model, [_codes(codes)], method=method, baseline=baseline, label=label, **told)[0]
 
 

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.resources import Sequence
+from dashboard.resources import Sequence, records
 from dnalm.annotation import Gene, Site, read_genes, read_sites, start_sites
+from dnalm.datasets import catalog
 from dnalm.errors import InputError
 from dnalm.model.bundle import Bundle
 from dnalm.sequences import Region
 from dnalm.settings import settings
 
 GENES, TRANSCRIPTS, NOTHING = "genes", "tss", "none"
+_STARTS = "Known σ70 transcription starts"
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,12 @@ def known_starts(sequence: Sequence) -> dict[str, Known]:
     found = {}
     if sequence.path.parent == settings().shipped_data / "genomes":
         table = settings().shipped_data / "demo" / "sigma70_tss.tsv"
-        if table.is_file():
-            found[TRANSCRIPTS] = Known("Known σ70 transcription starts", _sites(str(table)), DEMO_REGION)
+        whole = _all_starts(sequence)
+        if whole is not None:
+            # The whole genome's, once the file of the catalogue is here.
+            found[TRANSCRIPTS] = Known(_STARTS, _sites(str(whole), DEMO_REGION.record))
+        elif table.is_file():
+            found[TRANSCRIPTS] = Known(_STARTS, _sites(str(table)), DEMO_REGION)
     if own := genes(sequence):
         found[GENES] = Known("Annotated gene starts", start_sites(own))
     return found | {NOTHING: Known("None", [])}
@@ -94,5 +100,15 @@ def _genes(path: str, stamp: int) -> list[Gene]:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _sites(path: str) -> list[Site]:
-    return read_sites(path)
+def _sites(path: str, record: str = "") -> list[Site]:
+    return read_sites(path, record=record)
+
+
+def _all_starts(sequence: Sequence) -> Path | None:
+    """The table of all known σ70 starts of the shipped E. coli genome, where it was fetched."""
+    if DEMO_REGION.record not in records(sequence.path):
+        return None
+    try:
+        return catalog.local("ecoli-sigma70-tss")
+    except InputError:  # no catalogue, or a damaged copy: the page Data says so
+        return None

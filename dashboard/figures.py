@@ -23,7 +23,16 @@ TITLES = {
     "perplexity": "Perplexity",
 }
 # What a card shows first, of those that a model has.
-HEADLINE = ("bits_per_base", "mcc", "accuracy", "macro_f1", "auroc")
+HEADLINE = (
+    "bits_per_base",
+    "mcc",
+    "accuracy",
+    "macro_f1",
+    "auroc",
+    "auprc_within_100",
+    "recall_at_500_calls_within_100",
+)
+_WITHIN = "_within_"
 # A figure on what the model was chosen by says less than one on what it never saw.
 _PREFERRED = ("test", "held", "cross", "fold", "valid")
 
@@ -41,8 +50,10 @@ class Shown:
 
     @property
     def title(self) -> str:
-        """What people call it."""
-        return TITLES.get(self.name, self.name.replace("_", " "))
+        """What people call it: `auprc_within_100` of calls along a genome is the AUPRC within 100 bases."""
+        name, within, bases = self.name.partition(_WITHIN)
+        words = TITLES.get(name, name.replace("_", " "))
+        return f"{words} within {bases} bases" if within else words
 
     def __str__(self) -> str:
         """Value and interval: `0.812 (95 % 0.764 to 0.858)`."""

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from dnalm.training.fields import put, sentences_of
 
-Kind = Literal["whole", "number", "choice", "flag", "text", "list", "number or word"]
+Kind = Literal["whole", "number", "choice", "flag", "text", "list", "numbers", "number or word"]
 MISSING = object()
 
 
@@ -70,6 +70,8 @@ class Leaf:
         """What the widget holds for a value of the field."""
         if self.kind == "list":
             return "\n".join(value or [])
+        if self.kind == "numbers":
+            return value if isinstance(value, str) else ", ".join(map(str, value or ()))
         if self.kind in ("text", "number or word"):
             return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
         if value is None:
@@ -81,11 +83,21 @@ class Leaf:
         if self.kind == "list":
             lines = held.splitlines() if isinstance(held, str) else held
             return [line.strip() for line in lines if line.strip()]
+        if self.kind == "numbers":
+            return _numbers(held)
         if self.kind == "text":
             return None if self.optional and not held.strip() else held.strip()
         if self.kind == "number or word":
             return _number_or_word(held.strip())
         return held
+
+
+def _numbers(text: str) -> Any:
+    """Whole numbers with commas or blanks between; anything else stays as it is, to be refused by the field."""
+    try:
+        return tuple(int(one) for one in text.replace(",", " ").split())
+    except ValueError:
+        return text
 
 
 def _number_or_word(text: str) -> Any:
@@ -138,6 +150,7 @@ def leaf(path: str, info: FieldInfo) -> Leaf | None:
         choices = get_args(one)
         return Leaf(kind="choice", **{**made, "choices": choices}) if len(choices) > 1 else None
     kinds: dict[Any, Kind] = {int: "whole", float: "number", bool: "flag", str: "text", list[str]: "list"}
+    kinds[tuple[int, ...]] = "numbers"
     if len(options) > 1 or one not in kinds:
         raise TypeError(f"{path}: no form for {info.annotation}")
     return Leaf(kind=kinds[one], **made)
@@ -231,6 +244,8 @@ def _spelt(one: Leaf, texts: list[str]) -> Any:
         return texts[-1]
     if one.kind == "number or word":
         return _number_or_word(texts[-1])
+    if one.kind == "numbers":
+        return _numbers(texts[-1])
     try:
         return yaml.safe_load(texts[-1])
     except yaml.YAMLError:
@@ -254,4 +269,6 @@ def to_address(value: Any) -> str | list[str]:
         return [str(one) for one in value]
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

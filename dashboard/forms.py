@@ -230,7 +230,7 @@ def _widget(one: Leaf, offered: Mapping[str, str] | None, more: dict[str, Any]) 
     if one.kind == "list":
         more["help"] = f"{more['help']} One a line."
         return st.text_area(one.label, height=90, **more)
-    if one.kind in ("text", "number or word"):
+    if one.kind in ("text", "numbers", "number or word"):
         return st.text_input(one.label, **more)
     return _number(one, more)
 

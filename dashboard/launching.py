@@ -197,7 +197,7 @@ def command(words: list[str], config: RunConfig, given: Mapping[str, str]) -> st
 
 
 def _yaml(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -32,6 +32,12 @@ def show_address() -> None:
     st.query_params.from_dict({name: st.query_params.get_all(name) for name in st.query_params})
 
 
+def server_path(path: str) -> str:
+    """A path of this server, such as `/runs/ID.zip`; where the dashboard is served below another, below that."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}{path}" if base else path
+
+
 def link(
     page: str,
     label: str,

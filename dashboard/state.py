@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from dnalm.errors import InputError
-from dnalm.sequences import Region
 
 STRIDES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 STRANDS = {"both": "Both", "forward": "Forward", "reverse": "Reverse"}
 STRAND_SIGNS = {"both": "both", "forward": "+", "reverse": "-"}
+MODES = {"stream": "Whole stretch at once", "window": "One window a site"}
+TOLERANCES = (10, 50, 100, 250)
+VIEWS = {"picture": "Picture", "browser": "Genome browser"}
+MOST_MODELS = 3
+"""Models in one picture: of more curves over each other none can be followed."""
+WIDEST_WINDOW = 5_000
 
 _PEAK = re.compile(r"(\d{1,12})(-forward|-reverse)")
 
@@ -34,24 +39,34 @@ class ScanState:
     """What the page Long sequences shows; None stands for a default that depends on the rest.
 
     Attributes:
-        model: name of the model.
+        model: name of the model whose peaks are shown.
+        also: names of the models drawn beside it.
         sequence: key of a shipped or uploaded sequence.
-        region: the stretch to scan.
+        region: the stretch to scan, as a person names it; see `dnalm.tracks.places`.
         stride: bases between scored sites.
         strand: a key of `STRANDS`.
+        mode: a key of `MODES`.
+        window: bases of a window, for models that read any length.
         threshold: least probability of a peak.
         known: which known starts are drawn.
+        tolerance: bases between a call and a known start that are forgiven.
         peak: the site whose sequence is shown.
+        view: a key of `VIEWS`.
     """
 
     model: str | None = None
+    also: tuple[str, ...] = ()
     sequence: str | None = None
-    region: Region | None = None
+    region: str | None = None
     stride: int | None = None
     strand: str = "both"
+    mode: str | None = None
+    window: int | None = None
     threshold: float | None = None
     known: str | None = None
+    tolerance: int = TOLERANCES[0]
     peak: Place | None = None
+    view: str = "picture"
 
 
 def read_state(query: Mapping[str, str]) -> tuple[ScanState, list[str]]:
@@ -78,13 +93,18 @@ def read_state(query: Mapping[str, str]) -> tuple[ScanState, list[str]]:
 
     state = ScanState(
         model=query.get("model") or None,
+        also=read("with", _also, ()),
         sequence=query.get("sequence") or None,
-        region=read("region", Region.parse, None),
-        stride=read("stride", _stride, None),
-        strand=read("strand", _strand, "both"),
+        region=query.get("region", "").strip() or None,
+        stride=read("stride", lambda text: _number_of(text, STRIDES, "the stride"), None),
+        strand=read("strand", lambda text: _one_of(text, STRANDS, "the strand"), "both"),
+        mode=read("mode", lambda text: _one_of(text, MODES, "the mode"), None),
+        window=read("window", _window, None),
         threshold=read("threshold", _threshold, None),
         known=query.get("known") or None,
+        tolerance=read("tolerance", lambda text: _number_of(text, TOLERANCES, "the tolerance"), TOLERANCES[0]),
         peak=read("peak", parse_place, None),
+        view=read("view", lambda text: _one_of(text, VIEWS, "the view"), "picture"),
     )
     return state, problems
 
@@ -97,16 +117,29 @@ def parse_place(text: str) -> Place:
     return Place(int(match[1]) - 1, "+" if match[2] == "-forward" else "-")
 
 
-def _stride(text: str) -> int:
-    if text not in map(str, STRIDES):
-        raise ValueError(f"the stride is one of {', '.join(map(str, STRIDES))} bases.")
+def _also(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(filter(None, text.split(","))))
+    if len(names) >= MOST_MODELS:
+        raise ValueError(f"a picture shows {MOST_MODELS} models at most, the first and {MOST_MODELS - 1} beside it.")
+    return names
+
+
+def _number_of(text: str, choices: tuple[int, ...], what: str) -> int:
+    if text not in map(str, choices):
+        raise ValueError(f"{what} is one of {', '.join(map(str, choices))} bases.")
     return int(text)
 
 
-def _strand(text: str) -> str:
-    if text not in STRANDS:
-        raise ValueError(f"the strand is one of {', '.join(STRANDS)}.")
+def _one_of(text: str, choices: Mapping[str, str], what: str) -> str:
+    if text not in choices:
+        raise ValueError(f"{what} is one of {', '.join(choices)}.")
     return text
+
+
+def _window(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6 or not 1 <= int(text) <= WIDEST_WINDOW:
+        raise ValueError(f"the window is a number of bases, 1 to {WIDEST_WINDOW:,}.")
+    return int(text)
 
 
 def _threshold(text: str) -> float:

@@ -46,3 +46,6 @@ fi
 echo "make: installing the versions in requirements.txt into $venv (minutes the first time)" >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+
+# What draws the genome browser; without it, everything else works.
+"$venv/bin/python" scripts/fetch_igv.py || true

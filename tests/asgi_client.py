@@ -30,15 +30,21 @@ class Client:
         self.app = app
 
     def get(self, address: str, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
+        return self._ask("GET", address, headers)
+
+    def head(self, address: str, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
+        return self._ask("HEAD", address, headers)
+
+    def _ask(self, method: str, address: str, headers: Mapping[str, str]) -> Answer:
         # In a thread of its own: where browser tests ran before, this one's event loop is theirs.
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(self._get(address, headers))).result()
+            return thread.submit(lambda: asyncio.run(self._answer(method, address, headers))).result()
 
-    async def _get(self, address: str, headers: Mapping[str, str]) -> Answer:
+    async def _answer(self, method: str, address: str, headers: Mapping[str, str]) -> Answer:
         path, _, query = address.partition("?")
         answer, sent = Answer(0, {}, b""), asyncio.Event()
-        scope = {"type": "http", "method": "GET", "path": unquote(path), "query_string": query.encode()}
-        scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": method, "path": unquote(path), "query_string": query.encode()}
+        scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         asked = False
 
         async def receive():

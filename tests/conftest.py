@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 
 from dnalm.lab.database import Database, database
 from dnalm.settings import settings
+
+# The package `dashboard` is found in the checkout, before the folder of its tests, which has its name.
+ROOT = str(Path(__file__).resolve().parents[1])
+if ROOT in sys.path:
+    sys.path.remove(ROOT)
+sys.path.insert(0, ROOT)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,11 @@ PANELS = (
     Panel(
         "Loss: the lower, the better",
         "nats",
-        (Line("train_loss", "training sequences", False), Line("loss", "validation sequences", True)),
+        (
+            Line("train_loss", "training sequences", False),
+            Line("loss", "validation sequences", True),
+            Line("valid_loss", "validation regions", True),
+        ),
     ),
     Panel(
         "Learning rate: how large a step each update takes",
@@ -70,7 +74,10 @@ STAGES = {
     "head": "head alone",
     "all": "all layers",
     "wide": "fitting the wide head",
+    "track": "training on every base",
     "measuring": "measuring, unit by unit",
+    "scanning": "scanning",
+    "writing": "writing its files",
 }
 
 
@@ -79,7 +86,8 @@ def stage_name(stage: str) -> str:
     layers = stage.removeprefix("top-")
     if layers != stage:
         return f"head and last {layers} layers" if layers != "1" else "head and last layer"
-    return STAGES.get(stage, stage)
+    network = stage.removeprefix("network-")
+    return f"network {network}, on every base" if network != stage else STAGES.get(stage, stage)
 
 
 @dataclass(frozen=True)

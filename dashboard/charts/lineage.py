@@ -20,6 +20,7 @@ HEADINGS = {
     Stage.LANGUAGE_MODEL: "Language model",
     Stage.FINE_TUNED: "Fine-tuned",
     Stage.CLASSIFIER: "Classifier",
+    Stage.TRACK: "Track model",
 }
 _LINE, _LINES = 24, 2
 _SWEEPS = 4

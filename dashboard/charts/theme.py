@@ -26,6 +26,9 @@ class Look:
     peak: str
     box: str
     paper: str
+    right: str
+    trained: str
+    others: tuple[str, str]
     bases: dict[str, str]
 
 
@@ -44,6 +47,9 @@ LIGHT = Look(
     peak="#1F2933",
     box="#DDEBF5",
     paper="#F7F7F5",
+    right="#00795C",
+    trained="#E8C468",
+    others=("#B5478A", "#7A7A00"),
     bases=_DARK_LETTERS,
 )
 # The same hues, lighter, so that thin lines keep a contrast of 3:1 and more on the dark page.
@@ -58,6 +64,9 @@ DARK = Look(
     peak="#E8ECEF",
     box="#2A4356",
     paper="#1B2026",
+    right="#35C9A0",
+    trained="#7A6420",
+    others=("#F08CC8", "#C9C94A"),
     bases=_LIGHT_LETTERS,
 )
 
@@ -91,6 +100,7 @@ def template(colours: Look) -> go.layout.Template:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": {"l": 70, "r": 16, "t": 84, "b": 56},
             "hovermode": "closest",
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.quiet, "activecolor": colours.text},
             "xaxis": axis,
             "yaxis": axis,
             "legend": {

@@ -1,97 +1,165 @@
-"""The picture of a scan: probability along the sequence, known starts in red, genes as arrows."""
+"""The picture of a scan: probability along the sequence, known starts in red, calls by what is known of them, genes.
+
+At bases also the letters, and what each of them adds to the call at one site.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.theme import Look, template
+from dashboard.charts import track_marks, track_rows
+from dashboard.charts.theme import Look, heading, template
+from dashboard.charts.track_rows import Logo, text
 from dashboard.state import Place
-from dnalm.tracks import Peak, Track
-from dnalm.tracks.picture import arrow, shown_at, shown_gene
+from dnalm.tracks import Track
+from dnalm.tracks.bins import binned
+from dnalm.tracks.picture import shown_at
 
 if TYPE_CHECKING:
+    from dnalm.alphabet import Codes
     from dnalm.annotation import Gene, Site
+    from dnalm.sequences import Region
+    from dnalm.tracks.verdicts import Judged
 
-# Points of a strand above which neighbours are drawn as their highest. Plotly leaves out what no pixel shows, so
-# that SVG carries this many, and unlike WebGL draws filled curves under the marks in every browser.
-MOST_POINTS = 60_000
-# Points that answer to the pointer: more than there are pixels.
-MOST_HOVERED = 4_000
-NAMES = {"+": "Forward strand", "-": "Reverse strand"}
+MOST_POINTS = 5_000
+"""Points of a curve that are sent to a browser."""
+WIDTH = 2_000
+"""Bins of a curve of more sites than that: at least one for each pixel of its width on a large screen."""
+MOST_HOVERED = 1_500
+NAMES = {"+": "forward strand", "-": "reverse strand"}
+_TRACK, _MARGINS = 330, 126  # pixels
 
 
-def track_figure(
-    track: Track,
-    colours: Look,
-    *,
-    threshold: float,
-    peaks: Sequence[Peak],
-    sites: Sequence[Site] = (),
-    sites_name: str = "Known starts",
-    genes: Sequence[Gene] = (),
-    place: Place | None = None,
-) -> go.Figure:
-    """The figure of a scan: forward above zero, reverse mirrored below, genes in a row of their own.
+@dataclass(frozen=True)
+class Shown:
+    """What a picture of a scan shows.
 
-    Args:
-        track: the scores.
-        colours: for the light or the dark page.
+    Attributes:
+        tracks: of one region, one a model; the calls are the first one's.
         threshold: drawn as a dashed line on each side.
-        peaks: calls; their points carry `"812345-forward"` as customdata, for clicks.
+        calls: with what is known of each.
         sites: known starts.
         sites_name: what they are.
-        genes: drawn as arrows.
+        genes: drawn as arrows, or counted where there are too many.
+        trained: stretches that the first model was trained on, shaded.
         place: the site that a person looks at, marked by a line.
+        letters: the region's bases where they are to be read; see `Logo` for its length.
+        logo: what each base adds to the call at one site.
     """
-    rows = 2 if genes else 1
-    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.84, 0.16][:rows])
-    shown = _shown_sites(track, sites)
-    _stems(figure, shown, colours)
+
+    tracks: Sequence[Track]
+    threshold: float
+    calls: Sequence[Judged] = ()
+    sites: Sequence[Site] = ()
+    sites_name: str = "Known starts"
+    genes: Sequence[Gene] = ()
+    trained: Sequence[Region] = ()
+    place: Place | None = None
+    letters: Codes | None = None
+    logo: Logo | None = None
+
+    @property
+    def track(self) -> Track:
+        """The first model's."""
+        return self.tracks[0]
+
+
+def track_figure(shown: Shown, colours: Look) -> go.Figure:
+    """The figure: forward above zero, reverse mirrored below, other rows under it over the same axis."""
+    track = shown.track
+    rows = _rows(shown)
+    heights = [height for _, height in rows]
+    figure = make_subplots(
+        rows=len(rows),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=8 / (sum(heights) + 8 * len(rows)),
+        row_heights=heights,
+    )
+    marked = track_marks.placed(track, shown.sites)
+    track_marks.stems(figure, marked, colours)
+    for number, one in enumerate(shown.tracks):
+        for strand, scores in one.strands().items():
+            _curve(figure, one, strand, scores, _colour(number, strand, colours), number, len(shown.tracks))
     for strand, scores in track.strands().items():
-        _line(figure, track, strand, scores, colours)
-        _values(figure, track, strand, scores, peaks)
-    _marks(figure, shown, sites_name, colours)
-    _peaks(figure, track, peaks, colours)
+        _values(figure, track, strand, scores, shown.calls)
+    track_marks.known(figure, marked, shown.sites_name, colours)
+    track_marks.trained(figure, shown.trained, track, colours)
+    track_marks.calls(figure, track, shown.calls, colours)
     for side in [1 if strand == "+" else -1 for strand in track.strands()]:
         line = {"color": colours.quiet, "width": 1, "dash": "dash"}
-        figure.add_hline(y=side * threshold, line=line, row=1, col=1)
-    if place is not None and (at := shown_at(place.position, track)) is not None:
+        figure.add_hline(y=side * shown.threshold, line=line, row=1, col=1)
+    if shown.place is not None and (at := shown_at(shown.place.position, track)) is not None:
         figure.add_vline(x=at + 1, line={"color": colours.text, "width": 1, "dash": "dot"}, row=1, col=1)
-    if genes:
-        _genes(figure, track, genes, colours)
-    _layout(figure, track, colours, rows)
+    for number, (name, _) in enumerate(rows[1:], 2):
+        if name == "genes":
+            track_rows.genes(figure, track, shown.genes, colours, number)
+        elif name == "logo" and shown.logo is not None:
+            track_rows.logo(figure, track, shown.logo, colours, number)
+        elif shown.letters is not None:
+            track_rows.letters(figure, track, shown.letters, name, colours, number)
+    _layout(figure, shown, colours, rows, bool(marked))
     return figure
 
 
-def _line(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, colours: Look) -> None:
+def _rows(shown: Shown) -> list[tuple[str, int]]:
+    """Names of the rows and their heights in pixels."""
+    rows = [("track", _TRACK)]
+    if shown.letters is not None:
+        rows += [(strand, 30) for strand in ("+", "-") if strand in shown.track.strands()]
+    if shown.logo is not None:
+        rows.append(("logo", 110))
+    if shown.genes:
+        rows.append(("genes", 62))
+    return rows
+
+
+def _colour(number: int, strand: str, colours: Look) -> str:
+    if number:
+        return colours.others[(number - 1) % len(colours.others)]
+    return colours.forward if strand == "+" else colours.reverse
+
+
+def _curve(
+    figure: go.Figure, track: Track, strand: str, scores: np.ndarray, colour: str, number: int, models: int
+) -> None:
+    """One model's scores of one strand: each site, or of each bin the mean and how far its sites reach."""
     side = 1 if strand == "+" else -1
-    x, y = _thinned(track.positions + 1, scores, MOST_POINTS)
-    colour = colours.forward if strand == "+" else colours.reverse
-    figure.add_trace(
-        go.Scatter(
-            x=x,
-            y=side * y,
-            mode="lines",
-            line={"color": colour, "width": 1.2},
-            fill="tozeroy",
-            name=NAMES[strand],
-            hoverinfo="skip",
-        ),
-        row=1,
-        col=1,
+    bins = binned(track.positions, scores, MOST_POINTS if len(track) <= MOST_POINTS else WIDTH)
+    name = (
+        NAMES[strand].capitalize() if models == 1 else f"{track.model}, {NAMES[strand]}" if not number else track.model
     )
+    common = {"x": bins.positions + 1, "mode": "lines", "hoverinfo": "skip", "legendgroup": f"{number}{strand}"}
+    once = number == 0 or strand == next(iter(track.strands()))
+    named = {"name": text(name), "showlegend": once}
+    if number:  # lines alone, over the first one's areas
+        line = {"color": colour, "width": 1.5}
+        figure.add_trace(go.Scatter(y=side * bins.high, line=line, **common, **named), row=1, col=1)
+        return
+    if bins.sites == 1:
+        line = {"color": colour, "width": 1.2}
+        figure.add_trace(go.Scatter(y=side * bins.high, line=line, fill="tozeroy", **common, **named), row=1, col=1)
+        return
+    figure.add_trace(go.Scatter(y=side * bins.low, line={"width": 0}, showlegend=False, **common), row=1, col=1)
+    line = {"color": colour, "width": 0.8}
+    figure.add_trace(go.Scatter(y=side * bins.high, line=line, fill="tonexty", **common, **named), row=1, col=1)
+    line = {"color": colour, "width": 1.4}
+    figure.add_trace(go.Scatter(y=side * bins.mean, line=line, showlegend=False, **common), row=1, col=1)
 
 
-def _values(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, peaks: Sequence[Peak]) -> None:
-    """What hovering over the line says: nothing drawn, and nothing near the peaks, which are to be hit themselves."""
-    x, y = _thinned(track.positions + 1, scores, MOST_HOVERED)
+def _values(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, calls: Sequence[Judged]) -> None:
+    """What hovering over the line says: nothing drawn, and nothing near the calls, which are to be hit themselves."""
+    bins = binned(track.positions + 1, scores, MOST_HOVERED)
+    x, y = bins.positions, bins.high
     reach = (track.end - track.start) / 150
-    places = [at + 1 for peak in peaks if peak.strand == strand and (at := shown_at(peak.position, track)) is not None]
+    peaks = [one.peak for one in calls if one.peak.strand == strand]
+    places = [at + 1 for peak in peaks if (at := shown_at(peak.position, track)) is not None]
     clear = np.ones(len(x), dtype=bool)
     for place in places:
         clear[np.searchsorted(x, place - reach) : np.searchsorted(x, place + reach, side="right")] = False
@@ -109,149 +177,19 @@ def _values(figure: go.Figure, track: Track, strand: str, scores: np.ndarray, pe
     )
 
 
-def _thinned(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """The points, or where there are too many the highest of each bin: a peak is never thinned away."""
-    step = -(-len(x) // most)
-    if step <= 1:
-        return x, y
-    whole = len(x) // step * step
-    high = np.where(np.isnan(y[:whole]), -np.inf, y[:whole]).reshape(-1, step)
-    best = high.argmax(axis=1) + np.arange(0, whole, step)
-    return x[best], y[best]
-
-
-_Shown = list[tuple[int, int, "Site"]]
-
-
-def _shown_sites(track: Track, sites: Sequence[Site]) -> _Shown:
-    """Place on the axis, side (1 or -1) and site of those that lie in the picture."""
-    placed = [(shown_at(site.position, track), site) for site in sites if site.record == track.record]
-    return [
-        (at + 1, 1 if site.strand == "+" else -1, site)
-        for at, site in placed
-        if at is not None and site.strand in track.strands()
-    ]
-
-
-def _stems(figure: go.Figure, shown: _Shown, colours: Look) -> None:
-    """A thin line below the scores at each known start: one trace, in which a gap parts each from the next."""
-    if not shown:
-        return
-    figure.add_trace(
-        go.Scatter(
-            x=[value for at, _, _ in shown for value in (at, at, None)],
-            y=[value for _, side, _ in shown for value in (0, side * 1.04, None)],
-            mode="lines",
-            line={"color": colours.known, "width": 1.5},
-            opacity=0.55,
-            hoverinfo="skip",
-            showlegend=False,
-        ),
-        row=1,
-        col=1,
-    )
-
-
-def _marks(figure: go.Figure, shown: _Shown, name: str, colours: Look) -> None:
-    if not shown:
-        return
-    figure.add_trace(
-        go.Scatter(
-            x=[at for at, _, _ in shown],
-            y=[side * 1.07 for _, side, _ in shown],
-            mode="markers",
-            name=name,
-            marker={
-                "symbol": ["triangle-down" if side > 0 else "triangle-up" for _, side, _ in shown],
-                "color": colours.known,
-                "size": 11,
-            },
-            customdata=[[str(Place(site.position, site.strand)), text(site.name)] for _, _, site in shown],
-            hovertemplate="%{customdata[1]} known start at %{x:,}<br>click for its sequence<extra></extra>",
-            unselected={"marker": {"opacity": 1}},
-        ),
-        row=1,
-        col=1,
-    )
-
-
-def _peaks(figure: go.Figure, track: Track, peaks: Sequence[Peak], colours: Look) -> None:
-    shown = [(at, peak) for peak in peaks if (at := shown_at(peak.position, track)) is not None]
-    figure.add_trace(
-        go.Scatter(
-            x=[at + 1 for at, _ in shown],
-            y=[peak.probability * (1 if peak.strand == "+" else -1) for _, peak in shown],
-            mode="markers",
-            name="Peaks (click one)",
-            marker={
-                "symbol": "circle-open",
-                "color": colours.peak,
-                "size": 9,
-                "line": {"width": 1.5, "color": colours.peak},
-            },
-            customdata=[[str(Place(peak.position, peak.strand)), peak.probability] for _, peak in shown],
-            hovertemplate="peak at %{x:,}, probability %{customdata[1]:.3f}<br>click for its sequence<extra></extra>",
-            unselected={"marker": {"opacity": 1}},
-        ),
-        row=1,
-        col=1,
-    )
-
-
-def _genes(figure: go.Figure, track: Track, genes: Sequence[Gene], colours: Look) -> None:
-    span = track.end - track.start
-    placed = [(place, gene) for gene in genes if (place := shown_gene(gene, track))]
-    corners = [[*arrow(*place, gene.strand, head=span / 130)] for place, gene in placed]
-    x = [value for shape in corners for value in (*(corner[0] + 1 for corner in shape), shape[0][0] + 1, None)]
-    y = [value for shape in corners for value in (*(corner[1] for corner in shape), shape[0][1], None)]
-    figure.add_trace(
-        go.Scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            fill="toself",
-            fillcolor=colours.gene,
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-        ),
-        row=2,
-        col=1,
-    )
-    middles = [(max(low, track.start) + min(high, track.end)) / 2 for (low, high), _ in placed]
-    wide = [min(high, track.end) - max(low, track.start) for (low, high), _ in placed]
-    figure.add_trace(
-        go.Scatter(
-            x=middles,
-            y=[0.5 if gene.strand == "+" else -0.5 for _, gene in placed],
-            mode="text",
-            # A name is written where it fits; hovering names every gene.
-            text=[
-                text(gene.name) if width > span * 0.009 * max(len(gene.name), 3) else ""
-                for (_, gene), width in zip(placed, wide, strict=True)
-            ],
-            textfont={"size": 11, "color": "white"},
-            customdata=[
-                [text(gene.name), gene.start + 1, gene.end, gene.strand, text(gene.kind)] for _, gene in placed
-            ],
-            hovertemplate="%{customdata[0]} (%{customdata[4]}, %{customdata[3]} strand)<br>"
-            "%{customdata[1]:,} to %{customdata[2]:,}<extra></extra>",
-            showlegend=False,
-        ),
-        row=2,
-        col=1,
-    )
-
-
-def _layout(figure: go.Figure, track: Track, colours: Look, rows: int) -> None:
+def _layout(figure: go.Figure, shown: Shown, colours: Look, rows: Sequence[tuple[str, int]], starts: bool) -> None:
+    track = shown.track
     both = len(track.strands()) == 2
     low = -1.15 if "-" in track.strands() else 0
     high = 1.15 if "+" in track.strands() else 0
     ticks = [tick for tick in (-1, -0.5, 0, 0.5, 1) if low <= tick <= high]
+    asks = "does a peak stand at each red mark?" if starts else "where does it see starts?"
+    names = " and ".join(one.model for one in shown.tracks)
     figure.update_layout(
         template=template(colours),
-        title={"text": f"{text(track.model)}: does a peak stand at each red mark?", "x": 0, "font": {"size": 17}},
-        height=500 if rows == 2 else 430,
+        title={**heading(f"{names}: {asks}", colours), "y": 0.99, "yanchor": "top"},
+        height=sum(height for _, height in rows) + 8 * len(rows) + _MARGINS,
+        margin={"l": 70, "r": 16, "t": 70, "b": 56},
         dragmode="zoom",
         # Plotly keeps pan and zoom for as long as the picture is of the same region.
         uirevision=f"{track.record}:{track.start}-{track.end}",
@@ -267,21 +205,4 @@ def _layout(figure: go.Figure, track: Track, colours: Look, rows: int) -> None:
         row=1,
         col=1,
     )
-    if rows == 2:
-        figure.update_yaxes(
-            range=[-1, 1],
-            tickvals=[0.5, -0.5],
-            ticktext=["genes +", "genes −"],
-            ticks="",
-            fixedrange=True,
-            showgrid=False,
-            zeroline=False,
-            row=2,
-            col=1,
-        )
-    figure.update_xaxes(title_text=f"Position in {text(track.record)} (bases)", row=rows, col=1)
-
-
-def text(name: str) -> str:
-    """A name from a file, for plotly, which reads some tags: nothing in it is a tag."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    figure.update_xaxes(title_text=f"Position in {text(track.record)} (bases)", row=len(rows), col=1)

@@ -14,6 +14,7 @@ from dashboard.form_fields import blank, from_address, merged
 from dashboard.forms import Filled, filled
 from dashboard.links import link
 from dashboard.person import acting_user
+from dashboard.views import train_track
 from dnalm.training.config import FinetuneConfig, PretrainConfig, RunConfig, TrainConfig
 from dnalm.training.estimate import Estimate
 from dnalm.training.pretrain import DEFAULT_MINUTES
@@ -84,6 +85,8 @@ WORKS: dict[str, Work] = {
         ("dnalm", "train"),
     ),
 }
+# The choice that has a form of its own.
+TRACK = "track"
 HEADS = {
     "ensemble": "ensemble (when in doubt)",
     "wide": "wide (quick to fit)",
@@ -102,10 +105,13 @@ def main() -> None:
     """Draw the page."""
     st.title("What shall the model learn to tell apart?")
     user = acting_user()
-    models, sets = choices.language_models(user), choices.labelled_sets(user)
     name = _chosen_work()
+    if name == TRACK:
+        train_track.show(user)
+        return
     work = WORKS[name]
     st.write(work.sentence)
+    models, sets = choices.language_models(user), choices.labelled_sets(user)
     if not models and name != "all":
         _no_models()
         return
@@ -140,10 +146,11 @@ def main() -> None:
 
 def _chosen_work() -> str:
     given = st.query_params.get("phases", "")
-    name = given if given in WORKS else next(iter(WORKS))
+    titles = {**{one: work.title for one, work in WORKS.items()}, TRACK: train_track.TITLE}
+    name = given if given in titles else next(iter(titles))
     choices.one_of(
         "What to do",
-        {one: work.title for one, work in WORKS.items()},
+        titles,
         name,
         key=f"{KEY}:phases",
         on_change=lambda chosen: st.query_params.__setitem__("phases", chosen),

@@ -20,7 +20,7 @@ def main() -> None:
         "dnalm reads DNA with language models: pre-trained on genomes, fine-tuned on your kind of sequence, and "
         "taught by a few hundred labelled examples to tell, say, promoters from other DNA."
     )
-    scanning = resources.classifiers()
+    scanning = resources.scanners()
     if not resources.bundles()[0]:
         _no_models()
     _first_steps(scanning[0].name if scanning else None)

@@ -23,7 +23,9 @@ MAIN = {
     "pretrain": ("name", "genomes", "preset", "minutes", "epochs", "seed"),
     "finetune": ("name", "model", "dataset", "epochs", "seed"),
     "train": ("name", "dataset", "model", "head", "epochs", "seed"),
+    "track": ("name", "genome", "starts", "annotation", "model", "steps", "members", "seed"),
     "bench": ("name", "task", "match", "minutes"),
+    "scan": ("name", "model", "sequence", "region", "stride", "strand", "mode", "threshold", "parts"),
 }
 
 
@@ -81,7 +83,9 @@ def _cancel(user: User, job: Job) -> None:
     with st.popover("Cancel", icon=":material/stop:", disabled=job.cancel_requested):
         running = job.state is JobState.RUNNING
         st.write(
-            "Stop this training? It writes a checkpoint first, so Resume can go on from there."
+            "Stop this scan? What it has scored stays, so Resume can go on from there."
+            if running and job.phase == "scan"
+            else "Stop this training? It writes a checkpoint first, so Resume can go on from there."
             if running
             else "Take this job out of the queue? Resume puts it back, at the end."
         )
@@ -137,7 +141,9 @@ def _clone(user: User, job: Job) -> None:
     st.caption("A new job with this one's configuration but for what you change here. This one stays as it is.")
     kind = CONFIGS[job.phase]
     bases = {"encoder": kind(**job.config).resolved_encoder().model_dump()} if job.phase == "pretrain" else {}
-    form = filled(kind, job.config, key=f"clone_{job.id}", main=MAIN[job.phase], bases=bases)
+    # The encoder of a track model is the language model's.
+    skip = ("network.encoder",) if job.phase == "track" else ()
+    form = filled(kind, job.config, key=f"clone_{job.id}", main=MAIN[job.phase], bases=bases, skip=skip)
     changed = differences(job.config, form.config.model_dump(mode="json")) if form.config else {}
     if form.config:
         st.write(f"Changed: {', '.join(f'`{name}`' for name in changed)}." if changed else "Nothing is changed yet.")

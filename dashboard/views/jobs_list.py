@@ -176,6 +176,7 @@ def _remember(parameter: str, value: str) -> None:
 
 def _haystack(job: Job) -> str:
     sources = [*job.config.get("genomes", []), job.config.get("dataset"), job.config.get("model")]
+    sources += [job.config.get("sequence"), job.config.get("region")]
     parts = [job.name, job.owner_name, words.phase(job), job.run.name, job.reason, *filter(None, sources)]
     return " ".join(map(str, parts)).lower()
 

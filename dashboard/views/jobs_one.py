@@ -16,6 +16,7 @@ from dashboard.links import link
 from dashboard.queue_reading import reader as queue_reader
 from dashboard.run_reading import reader, tail
 from dashboard.saying import plain, say_what_was_done
+from dashboard.views import jobs_scan
 from dashboard.views import jobs_words as words
 from dashboard.views.jobs_actions import show_actions
 from dashboard.views.jobs_list import signature
@@ -89,7 +90,7 @@ def _live(user: User, job: Job, seen: tuple) -> None:
         queue_reader.forget()
         st.rerun()  # one began, ended or was ticked: title, buttons and perhaps the clock change
     _standing(shown[0])
-    if job.phase != "bench":  # many models are fitted there, each on folds of its own
+    if job.phase not in words.WITHOUT_CURVES:
         st.header("Learning curves")
         for problem in problems:
             st.warning(problem, icon=":material/warning:")
@@ -270,6 +271,9 @@ def _result(user: User, job: Job) -> None:
         st.caption(f"It ran for {words.duration(seconds)}{since}.")
     if job.phase == "bench":
         _bench(result)
+        return
+    if job.phase == "scan":
+        jobs_scan.show(job, result)
         return
     rows = [
         {

@@ -9,7 +9,10 @@ from dnalm.lab.jobs import Job, JobState
 from dnalm.lab.queue import Waiting
 from dnalm.settings import settings
 
-PHASES = {"pretrain": "Pre-training", "finetune": "Fine-tuning", "train": "Classifier", "bench": "Benchmark"}
+PHASES = {
+    **{"pretrain": "Pre-training", "finetune": "Fine-tuning", "train": "Classifier"},
+    **{"track": "Track model", "bench": "Benchmark", "scan": "Scan"},
+}
 STATES = {
     JobState.QUEUED: ("waits", ":material/schedule:", "gray"),
     JobState.RUNNING: ("running", ":material/play_circle:", "blue"),
@@ -18,6 +21,8 @@ STATES = {
     JobState.CANCELLED: ("cancelled", ":material/cancel:", "orange"),
 }
 LIVE = (JobState.QUEUED, JobState.RUNNING)
+WITHOUT_CURVES = ("bench", "scan")
+"""Phases that have no learning curve: many models are fitted there, each on folds of its own, or none."""
 
 
 def duration(seconds: float) -> str:
@@ -82,10 +87,10 @@ def standing(job: Job, progress: dict) -> str:
     if progress.get("state") != "running" or not progress.get("total"):
         return "Beginning again from its last checkpoint." if has_checkpoint(job) else "Beginning: reading its data."
     share = share_done(progress)
-    words = f"{stage_name(str(progress.get('phase', ''))).capitalize()}: step {progress['step']:,} of "
-    words += f"{progress['total']:,} ({share:.0%})"
+    stage = stage_name(str(progress.get("phase", ""))).capitalize()
+    words = f"{stage}: {_unit(progress)} {progress['step']:,} of {progress['total']:,} ({share:.0%})"
     if progress["step"] >= progress["total"]:
-        return words + "; measuring what it has learnt."
+        return words + ("." if job.phase == "scan" else "; measuring what it has learnt.")
     if progress.get("rate"):
         words += f", {progress['rate']:,.0f} {progress.get('unit', '')}"
     if progress.get("eta_s") is not None:
@@ -98,7 +103,12 @@ def came_to(progress: dict) -> str:
     if not progress.get("total"):
         return ""
     stage, share = stage_name(str(progress.get("phase", ""))), share_done(progress)
-    return f"It had come to step {progress['step']:,} of {progress['total']:,} ({share:.0%}) of {stage}."
+    return f"It had come to {_unit(progress)} {progress['step']:,} of {progress['total']:,} ({share:.0%}) of {stage}."
+
+
+def _unit(progress: dict) -> str:
+    """What a stage goes through one by one."""
+    return "site" if progress.get("phase") in ("scanning", "writing") else "step"
 
 
 def has_checkpoint(job: Job) -> bool:

@@ -58,7 +58,7 @@ def show(user: User, model: IndexedModel) -> None:
 def _facts(user: User, model: IndexedModel, bundle: Bundle) -> str:
     config = bundle.config
     parts = [MEANINGS[model.stage]]
-    if config.kind == "classifier":
+    if config.kind != "language-model":
         two = len(config.labels) == 2
         parts.append(f"tells {' from '.join(config.labels)}" if two else f"tells {len(config.labels)} classes apart")
     parts += [f"reads windows of {config.window:,} bases"] if config.window else []
@@ -98,7 +98,7 @@ def _onward(user: User, model: IndexedModel, bundle: Bundle) -> None:
     st.subheader("What next?", anchor=False)
     config, query = bundle.config, {"model": model.name}
     with st.container(horizontal=True):
-        if config.kind == "classifier":
+        if config.kind != "language-model":
             if config.window and config.positive:
                 link("long-sequences", "Scan a long sequence with it", icon=":material/monitoring:", query=query)
         else:
@@ -115,7 +115,9 @@ def _onward(user: User, model: IndexedModel, bundle: Bundle) -> None:
         if model.run and (run := next((run for run in index.runs(user) if run.name == model.run), None)) and run.job:
             link("jobs", "The job that made it", icon=":material/list_alt:", query={"job": run.job})
     name = shlex.quote(model.name)
-    if config.kind == "classifier":
+    if config.kind == "track":
+        st.code(f"dnalm scan {name} genome.fna.gz -o scan.bw", language="bash")
+    elif config.kind == "classifier":
         st.code(f"dnalm predict {name} sequences.fasta\ndnalm evaluate {name} labelled.tsv", language="bash")
     else:
         st.code(f"dnalm train --model {name} --dataset DATASET\ndnalm evaluate {name} genome.fna.gz", language="bash")

@@ -20,6 +20,7 @@ MEANINGS = {
     Stage.LANGUAGE_MODEL: "language model, pre-trained on genomes",
     Stage.FINE_TUNED: "language model, fine-tuned on a task's sequences",
     Stage.CLASSIFIER: "classifier",
+    Stage.TRACK: "track model, which scores every base of a sequence",
 }
 TALLEST = 760
 """Pixels of the picture that stand on the page at once; the rest is scrolled to."""
@@ -65,7 +66,7 @@ def model_links(user: User, run: str) -> bool:
     for model in made:
         with st.container(horizontal=True):
             link("models", f"Model {model.name}", icon=":material/category:", query={"model": model.name})
-            if model.kind == "classifier":
+            if model.kind in ("classifier", "track"):
                 scan = {"model": model.name}
                 link("long-sequences", "Scan a long sequence with it", icon=":material/monitoring:", query=scan)
             else:

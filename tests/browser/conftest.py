@@ -64,6 +64,15 @@ def real_address(tmp_path_factory):
         yield found
 
 
+@pytest.fixture(scope="session")
+def address_below(tmp_path_factory):
+    """The small installation below a path of its server, as behind a lab's reverse proxy."""
+    folder = tmp_path_factory.mktemp("below")
+    shipped = toy_house.build(folder / "shipped")
+    with _serving(folder, {"DNALM_SHIPPED": str(shipped), "STREAMLIT_SERVER_BASE_URL_PATH": "lab/dna"}) as found:
+        yield f"{found}/lab/dna"
+
+
 @contextmanager
 def _serving(folder: Path, variables: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:

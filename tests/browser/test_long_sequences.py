@@ -126,7 +126,7 @@ def test_an_upload_is_scanned_named_in_the_address_and_its_name_is_text(page, ad
     page.locator("input[type=file]").set_input_files(file)
     page.wait_for_url(re.compile("sequence=upload-[0-9a-f]{16}"))
     settled(page)
-    page.wait_for_function("document.querySelector('input[aria-label=\"Region\"]').value.startsWith('my<img')")
+    expect(page.get_by_role("textbox", name="Region")).to_have_value(re.compile(r"^my<img"), timeout=60_000)
     assert page.locator("[data-testid=stMain] img:not(.drawn)").count() == 0
     page.get_by_text("Bring your own sequence").click()
 

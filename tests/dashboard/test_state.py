@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from dashboard.figures import headline
 from dashboard.state import Place, ScanState, parse_place, read_state
-from dnalm.sequences import Region
 
 
 def test_a_full_address_is_read():
@@ -16,25 +15,47 @@ def test_a_full_address_is_read():
         {
             "model": "m",
             "sequence": "ecoli",
+            "with": "other,third",
             "region": "NC_1.2:1,001-2,000",
             "stride": "5",
             "strand": "reverse",
+            "mode": "stream",
+            "window": "400",
             "threshold": "0.25",
             "known": "tss",
+            "tolerance": "100",
             "peak": "1500-reverse",
+            "view": "browser",
         }
     )
     assert problems == []
-    region = Region("NC_1.2", 1000, 2000)
-    assert state == ScanState("m", "ecoli", region, 5, "reverse", 0.25, "tss", Place(1499, "-"))
+    assert state == ScanState(
+        model="m",
+        also=("other", "third"),
+        sequence="ecoli",
+        region="NC_1.2:1,001-2,000",
+        stride=5,
+        strand="reverse",
+        mode="stream",
+        window=400,
+        threshold=0.25,
+        known="tss",
+        tolerance=100,
+        peak=Place(1499, "-"),
+        view="browser",
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("region", "somewhere", "is not a region"),
-        ("region", "chr:9-3", "is not a region"),
+        ("with", "a,b,c", "3 models at most"),
         ("stride", "3", "one of 1, 2, 5"),
+        ("mode", "fast", "one of stream, window"),
+        ("window", "0", "1 to 5,000"),
+        ("window", "٣", "1 to 5,000"),
+        ("tolerance", "20", "one of 10, 50, 100, 250"),
+        ("view", "map", "one of picture, browser"),
         ("strand", "+", "one of both, forward, reverse"),
         ("threshold", "1.5", "a probability, 0 to 1"),
         ("threshold", "nan", "a probability, 0 to 1"),
