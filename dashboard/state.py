@@ -14,6 +14,8 @@ STRANDS = {"both": "Both", "forward": "Forward", "reverse": "Reverse"}
 STRAND_SIGNS = {"both": "both", "forward": "+", "reverse": "-"}
 MODES = {"stream": "Whole stretch at once", "window": "One window a site"}
 TOLERANCES = (10, 50, 100, 250)
+USUAL_TOLERANCE = 50
+"""Mapped starts stray by some bases, and a model that scans was told to call within a hundred."""
 VIEWS = {"picture": "Picture", "browser": "Genome browser"}
 MOST_MODELS = 3
 """Models in one picture: of more curves over each other none can be followed."""
@@ -64,7 +66,7 @@ class ScanState:
     window: int | None = None
     threshold: float | None = None
     known: str | None = None
-    tolerance: int = TOLERANCES[0]
+    tolerance: int = USUAL_TOLERANCE
     peak: Place | None = None
     view: str = "picture"
 
@@ -102,7 +104,7 @@ def read_state(query: Mapping[str, str]) -> tuple[ScanState, list[str]]:
         window=read("window", _window, None),
         threshold=read("threshold", _threshold, None),
         known=query.get("known") or None,
-        tolerance=read("tolerance", lambda text: _number_of(text, TOLERANCES, "the tolerance"), TOLERANCES[0]),
+        tolerance=read("tolerance", lambda text: _number_of(text, TOLERANCES, "the tolerance"), USUAL_TOLERANCE),
         peak=read("peak", parse_place, None),
         view=read("view", lambda text: _one_of(text, VIEWS, "the view"), "picture"),
     )

@@ -74,6 +74,7 @@ STAGES = {
     "head": "head alone",
     "all": "all layers",
     "wide": "fitting the wide head",
+    "annotation": "learning the annotation",
     "track": "training on every base",
     "measuring": "measuring, unit by unit",
     "scanning": "scanning",
@@ -86,8 +87,11 @@ def stage_name(stage: str) -> str:
     layers = stage.removeprefix("top-")
     if layers != stage:
         return f"head and last {layers} layers" if layers != "1" else "head and last layer"
-    network = stage.removeprefix("network-")
-    return f"network {network}, on every base" if network != stage else STAGES.get(stage, stage)
+    for what, words in {"annotation-": "learning the annotation", "network-": "on every base"}.items():
+        network = stage.removeprefix(what)
+        if network != stage:
+            return f"network {network}, {words}"
+    return STAGES.get(stage, stage)
 
 
 @dataclass(frozen=True)

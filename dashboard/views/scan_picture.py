@@ -14,7 +14,7 @@ from dashboard.charts.drawn import until_drawn
 from dashboard.charts.theme import LIGHT, look
 from dashboard.charts.track import Shown, track_figure
 from dashboard.saying import plain
-from dashboard.state import TOLERANCES, Place, ScanState, parse_place, read_state
+from dashboard.state import USUAL_TOLERANCE, Place, ScanState, parse_place, read_state
 from dashboard.views import scan_bases, scan_files, scan_truth
 from dashboard.views.scan_choice import BASES, Choice
 from dashboard.views.scan_controls import travel
@@ -74,7 +74,7 @@ def picture(choice: Choice, scanned: Sequence[Scanned]) -> None:
 
 def _scan_of(state: ScanState) -> ScanState:
     """What a scan depends on."""
-    return replace(state, threshold=None, tolerance=TOLERANCES[0], peak=None)
+    return replace(state, threshold=None, tolerance=USUAL_TOLERANCE, peak=None)
 
 
 def _best(calls: Sequence[Judged]) -> Place | None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.charts.precision import precision_recall
 from dashboard.charts.theme import look
-from dashboard.state import TOLERANCES
+from dashboard.state import TOLERANCES, USUAL_TOLERANCE
 from dashboard.views.scan_choice import Choice
 from dashboard.views.scan_controls import bound
 from dnalm.tracks.verdicts import Sliding, share_interval
@@ -29,7 +29,7 @@ def threshold_and_tolerance(choice: Choice, threshold: float, tolerance: int) ->
         format_func=lambda text: f"{text} bases",
         width=125,
         help="A peak is right where a known start of its strand lies within so many bases.",
-        **bound("tolerance", str(tolerance), default=str(TOLERANCES[0])),
+        **bound("tolerance", str(tolerance), default=str(USUAL_TOLERANCE)),
     )
 
 

@@ -11,7 +11,6 @@ import typer
 
 from dnalm.cli.frame import Json, progress, say
 from dnalm.cli.output import print_json, print_table
-from dnalm.cli.tracks_evaluate import short
 from dnalm.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,10 +129,10 @@ def _print(document: Document, against: str | None) -> None:
         for row in document["rows"]:
             found = Evaluation.from_dict(row["evaluation"])
             figures = found.row(tolerance=tolerance).figures
-            cells = [row["name"], tolerance, len(found.runs), *(short(figures[name]) for name in COLUMNS)]
+            cells = [row["name"], tolerance, len(found.runs), *(figures[name].short() for name in COLUMNS)]
             if against:
                 pair = next((p for p in pairs if (p.first, p.second) == (row["name"], against)), None)
-                cells.append(short(pair.row(tolerance=tolerance).ratios["auprc"]) if pair else "")
+                cells.append(pair.row(tolerance=tolerance).ratios["auprc"].short() if pair else "")
             body.append(cells)
     print_table(header, body)
     other = document.get("elsewhere", {"rows": []})

@@ -175,7 +175,7 @@ def _print(found: Sequence[Evaluation]) -> None:
         [
             *(one.name, row.key.part, row.key.strand, "clusters" if row.key.clustered else "single"),
             *(row.key.tolerance, row.sites),
-            *(short(row.figures.get(name)) for name in names),
+            *(row.figures[name].short() if name in row.figures else "" for name in names),
         ]
         for one in found
         for row in one.rows
@@ -187,12 +187,4 @@ def _print_compared(compared: Sequence[Comparison], tolerances: Sequence[int]) -
     for one in compared:
         for tolerance in tolerances:
             ratio = one.row(tolerance=tolerance).ratios["auprc"]
-            say(f"AUPRC of {one.first} within {tolerance} bases: {short(ratio)} times that of {one.second}")
-
-
-def short(figure: Any) -> str:
-    """A figure for a table: three significant digits, with its interval."""
-    if figure is None or figure.value != figure.value:
-        return ""
-    interval = "" if figure.low != figure.low else f" [{figure.low:.3g}, {figure.high:.3g}]"
-    return f"{figure.value:.3g}{interval}"
+            say(f"AUPRC of {one.first} within {tolerance} bases: {ratio.short()} times that of {one.second}")

@@ -50,6 +50,12 @@ class Figure:
             "n": self.n,
         }
 
+    def short(self) -> str:
+        """Three significant digits, with the interval where there is one; nothing where the figure has no meaning."""
+        if math.isnan(self.value):
+            return ""
+        return f"{self.value:.3g}" + ("" if math.isnan(self.low) else f" [{self.low:.3g}, {self.high:.3g}]")
+
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.3f}"

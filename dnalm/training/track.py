@@ -2,7 +2,9 @@
 
 Three questions are asked of each base of each strand: how near is it to a known start (a bell around each), is it the
 first base of a gene, and which codon position is it. The last two are what the annotation of the training regions knows
-in plenty; they teach the network what stands around a promoter, where the known starts alone are too few to.
+in plenty; they teach the network what stands around a promoter, where the known starts alone are too few to. They come
+first, alone and anywhere in the genome: beside the loss on starts, which is large and noisy, they are learned slowly,
+and by the time that they are, the few starts have been learned by heart.
 """
 
 from __future__ import annotations
@@ -86,11 +88,11 @@ def fit_tracks(
     """
     with seeded(config.seed):
         tracks = Tracks([beginning.config] * config.members)
-    # One stage a network; every checkpoint holds them all, so that those already trained survive a kill.
+    # A stage trains one network; every checkpoint holds them all, so that those already trained survive a kill.
     for number, place in enumerate(tracks.members):
         place.load_state_dict(beginning.member(config.seed * 1000 + number).state_dict())
     loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
-    loop.fit([_stage(config, text, tracks, number, fabric) for number in range(config.members)])
+    loop.fit([_stage(config, text, tracks, *stage, fabric) for stage in config.stages])
     return tracks.eval()
 
 
@@ -106,16 +108,19 @@ class _Whole(nn.Module):
 
 
 def _stage(
-    config: TrackTrainConfig, text: TrackText, tracks: Tracks, number: int, fabric: Fabric
+    config: TrackTrainConfig, text: TrackText, tracks: Tracks, name: str, number: int, steps: int, fabric: Fabric
 ) -> Callable[[], Stage]:
-    """The training of one network."""
+    """The training of one network: on the annotation alone, or on everything."""
     member = tracks.members[number]
+    around_starts, seed = config.around_starts, config.seed * 1000 + number
+    if name.startswith("annotation"):
+        config = config.model_copy(update={"weight_starts": 0.0})
+        around_starts, seed = 0.0, seed + 500  # other segments
     learns = member.encoder is not None and (config.from_scratch or config.encoder_rate > 0)
     context = EDGE + (BURN_IN if member.encoder is not None else 0)
-    seed = config.seed * 1000 + number
 
     def segments(part: str, batch_size: int) -> Segments:
-        return Segments(text, part, config.segment, batch_size, config.around_starts, context, seed)
+        return Segments(text, part, config.segment, batch_size, around_starts, context, seed)
 
     training = segments("train", config.batch_size)
 
@@ -131,16 +136,16 @@ def _stage(
         whole = _Whole(tracks, number, not learns)
         held_out = segments("valid", config.batch_size) if text.data["sites"]["valid"] else None
         return Stage(
-            name=f"network-{number + 1}" if config.members > 1 else "track",
+            name=name,
             module=whole,
             groups=groups,
-            steps=config.steps,
+            steps=steps,
             optimizer=config.optimizer,
             batch=lambda step: training(step, fabric.global_rank, fabric.world_size),
             loss=loss,
             validate=None if held_out is None else lambda: _validate(config, whole, held_out, context, fabric.device),
-            validate_every=max(1, config.steps // _MOST_VALIDATIONS),
-            curve_every=curve_spacing(config.steps),
+            validate_every=max(1, steps // _MOST_VALIDATIONS),
+            curve_every=curve_spacing(steps),
             unit="bases",
             per_step=config.batch_size * config.segment,
         )
@@ -160,11 +165,10 @@ def losses(config: TrackTrainConfig, answers: tuple[Answers, Answers], wanted: t
     found: dict[str, Tensor] = {}
     for strand, said in enumerate(answers):
         inner = slice(EDGE, said.start.shape[1] - EDGE)
-        of_strand = {
-            "starts": config.weight_starts
-            * PER_KILOBASE
-            * functional.binary_cross_entropy_with_logits(said.start[:, inner], starts[:, strand])
-        }
+        of_strand: dict[str, Tensor] = {}
+        if config.weight_starts:
+            near = functional.binary_cross_entropy_with_logits(said.start[:, inner], starts[:, strand])
+            of_strand["starts"] = config.weight_starts * PER_KILOBASE * near
         if config.weight_frames:
             codons = functional.cross_entropy(said.frame[:, inner].flatten(0, 1), frames[:, strand].flatten())
             of_strand["frames"] = config.weight_frames * codons

@@ -47,7 +47,12 @@ class TrackTrainConfig(RunConfig):
         TrackMemberConfig(), description="sizes of the convolutions; the encoder is the language model's"
     )
     members: int = Field(1, ge=1, le=16, description="networks trained from different seeds, whose logits are averaged")
-    steps: int = Field(1500, ge=1, description="optimizer steps of each network")
+    annotation_steps: int = Field(
+        500,
+        ge=0,
+        description="optimizer steps in which each network learns the annotation alone, before the known starts",
+    )
+    steps: int = Field(300, ge=1, description="optimizer steps of each network on the known starts and the annotation")
     segment: int = Field(
         600, ge=100, le=100_000, description="bases of a training segment", json_schema_extra={"unit": "bases"}
     )
@@ -76,6 +81,17 @@ class TrackTrainConfig(RunConfig):
         "float32", title="Weights kept as", description="float16 halves the model's file"
     )
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=4e-3)
+
+    @property
+    def stages(self) -> list[tuple[str, int, int]]:
+        """What is trained one after the other: name, number of the network, steps."""
+        found = []
+        for number in range(self.members):
+            ahead = self.annotation_steps if self.weight_frames or self.weight_genes else 0
+            last = f"-{number + 1}" if self.members > 1 else ""
+            found += [(f"annotation{last}", number, ahead)] if ahead else []
+            found += [(f"network{last}" if last else "track", number, self.steps)]
+        return found
 
     @model_validator(mode="after")
     def _one_encoder(self) -> TrackTrainConfig:

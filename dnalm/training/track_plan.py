@@ -52,7 +52,7 @@ def track_plan(config: TrackTrainConfig) -> Plan:
             context=context,
             compute=config.compute.model_copy(update={"devices": 1}),
         ),
-        steps=config.members * config.steps,
+        steps=sum(steps for _, _, steps in config.stages),
         minutes=None,
         stages=lambda count: _stages(config),
         passes=lambda count: None,
@@ -105,9 +105,11 @@ def _length(text: str) -> int:
 def _stages(config: TrackTrainConfig) -> list[PlannedStage]:
     rate = config.optimizer.learning_rate
     peak = None if rate == "find" else float(rate)
-    names = [f"network-{number + 1}" for number in range(config.members)] if config.members > 1 else ["track"]
     # One group: the step is timed with the encoder as still as it is in training.
-    return [PlannedStage("track", name, config.steps, 0.0, peak, config.optimizer.warmup, (1.0,)) for name in names]
+    return [
+        PlannedStage("track", name, steps, 0.0, peak, config.optimizer.warmup, (1.0,))
+        for name, _, steps in config.stages
+    ]
 
 
 def _missing(config: TrackTrainConfig) -> list[str]:

@@ -46,7 +46,7 @@ def peaks(page):
 def test_the_first_picture_needs_no_choice_and_finds_the_planted_promoters(unhurried):
     page = opened(stride="1")
     shown = words(page)
-    assert "**6** peaks at or over the threshold. **5 of 5** known starts have a peak within 10 bases" in shown
+    assert "**6** peaks at or over the threshold. **5 of 5** known starts have a peak within 50 bases" in shown
     table = peaks(page)
     assert list(zip(table["Position"], table["Strand"], strict=True)) == toy_house.STARTS
     assert table["Distance (bases)"].tolist()[:5] == [0] * 5

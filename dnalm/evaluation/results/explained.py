@@ -1,24 +1,31 @@
-"""How far explanations can be believed, and how fast, as tables of the results page: figures kept in files."""
+"""What is kept of scanning, of how far explanations can be believed, and of speed, as tables of the results page."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dnalm.evaluation.results.speed import mutating, scanning
+from dnalm.evaluation.results.starts import starts
 from dnalm.interpret.faithfulness_result import Faithfulness, OfWay
 from dnalm.metrics import Figure
 
 
 def read_explained(data: Path) -> list[dict[str, Any]]:
     """The tables of a folder of results that holds such figures; see `render_services`."""
-    found = []
-    tables = {"faithfulness.json": _faithfulness, "minus-ten.json": _minus_ten, "mutating.json": mutating}
-    tables["scanning-speed.json"] = scanning
+    found: list[dict[str, Any]] = []
+    tables: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+        "ecoli-starts.json": starts,
+        "scanning-speed.json": lambda rows: [scanning(rows)],
+        "faithfulness.json": lambda document: [_faithfulness(document)],
+        "minus-ten.json": lambda document: [_minus_ten(document)],
+        "mutating.json": lambda rows: [mutating(rows)],
+    }
     for name, table in tables.items():
         if (data / name).is_file():
-            found.append(table(json.loads((data / name).read_text(encoding="utf-8"))))
+            found += table(json.loads((data / name).read_text(encoding="utf-8")))
     return found
 
 
