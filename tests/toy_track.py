@@ -17,7 +17,8 @@ SMALL_ENCODER = EncoderConfig(embedding=4, hidden=6).with_dropout(0)
 
 def motif_tracks(motif: str = MOTIF) -> Tracks:
     """Logit 8 at the base where the motif begins, read along the strand, else -8; unknown bases match nothing."""
-    config = TrackMemberConfig(motifs=1, motif_width=2 * len(motif) - 1, channels=1, dilations=(), dropout=0)
+    sizes = {"motifs": 1, "motif_width": 2 * len(motif) - 1, "channels": 1}
+    config = TrackMemberConfig(**sizes, dilations=(), dropout=0, boxes=False)
     module = Tracks([config])
     member = module.members[0]
     with torch.no_grad():

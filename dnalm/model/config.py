@@ -122,12 +122,14 @@ class TrackMemberConfig(Checked):
 
     encoder: EncoderConfig | None = Field(None, description="the language model's; none: the convolutions alone")
     projection: int = Field(24, ge=1, le=1024, description="numbers kept of a state at each base")
+    downstream: bool = Field(True, description="read the pass over the other strand too: what lies downstream")
     motifs: int = Field(64, ge=1, le=4096, description="motifs looked for at each base")
     motif_width: int = Field(15, ge=1, le=201, description="bases in a motif; odd", json_schema_extra={"unit": "bases"})
+    boxes: bool = Field(True, description="look for -35 and -10 boxes before each base, learned from the known starts")
     channels: int = Field(48, ge=1, le=4096, description="width of the stack of dilated convolutions")
     kernel: int = Field(3, ge=1, le=31, description="places that each of them looks at; odd")
     dilations: tuple[int, ...] = Field((1, 2, 4, 8, 16, 32, 64), description="bases between those places, in turn")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _odd(self) -> TrackMemberConfig:

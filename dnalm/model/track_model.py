@@ -1,9 +1,10 @@
 """The track model: a score at every base of both strands, made for scanning.
 
-It reads a stretch of genome once along each strand. What it says of a base along one strand rests on three things: the
-bases around it (the motif path), the encoder's state there, which knows what lies upstream, and the state of the pass
-over the other strand, which knows what lies downstream and costs nothing more, since the other strand is scored too.
-A stack of dilated convolutions (Yu & Koltun 2016, arXiv:1511.07122) brings the three together. There is no pool and no
+It reads a stretch of genome once along each strand. What it says of a base along one strand rests on four things: the
+bases around it (the motif path), boxes at the distances that promoters have them at (`box_path`), the encoder's state
+there, which knows what lies upstream, and the state of the pass over the other strand, which knows what lies downstream
+and costs nothing more, since the other strand is scored too. A stack of dilated convolutions (Yu & Koltun 2016,
+arXiv:1511.07122) brings them together. There is no pool and no
 last state, so a score depends on what is near and a stretch may be read in chunks.
 
 Beside the start of a promoter the stack says what the annotation of the training region taught it: which codon
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnalm.model.box_path import REACH, BoxPath
 from dnalm.model.config import EncoderConfig, TrackMemberConfig
 from dnalm.model.doors import one_hot, reverse_complement_bases, reverse_complement_codes
 from dnalm.model.dropout import Dropout
@@ -82,8 +84,16 @@ class TrackMember(nn.Module):
         if config.encoder is not None:
             self.encoder = AWDLSTM(config.encoder)
             self.upstream = Upsample(config.encoder, config.projection)
-            self.downstream = Upsample(config.encoder, config.projection)
-            inputs += 2 * config.projection
+            inputs += config.projection
+            self.downstream: Upsample | None = None
+            if config.downstream:
+                self.downstream = Upsample(config.encoder, config.projection)
+                inputs += config.projection
+        self.boxes: BoxPath | None = None
+        if config.boxes:
+            self.boxes = BoxPath()
+            self.trust = nn.Parameter(torch.zeros(1))  # what a good fit of the boxes adds to the logit by itself
+            inputs += 1
         self.motifs = nn.Conv1d(4, config.motifs, config.motif_width, padding=config.motif_width // 2)
         self.drop = Dropout(config.dropout)
         self.enter = nn.Conv1d(inputs, config.channels, 1)
@@ -129,9 +139,17 @@ class TrackMember(nn.Module):
         parts = [functional.relu(self.motifs(bases[:, inner].transpose(1, 2)))]
         if states is not None:
             parts.append(self.upstream(states, length)[:, :, inner])
+        if states is not None and self.downstream is not None:
             # Reading the other strand from its beginning is reading this one from its end.
             parts.append(self.downstream(states.roll(len(states) // 2, 0), length).flip(2)[:, :, inner])
-        out = self.leave(functional.relu(self.stack(self.enter(self.drop(torch.cat(parts, 1))))))
+        inputs = self.drop(torch.cat(parts, 1))
+        fits = None
+        if self.boxes is not None:
+            fits = self.boxes(bases.transpose(1, 2))[:, :, inner]
+            inputs = torch.cat([inputs, fits], 1)
+        out = self.leave(functional.relu(self.stack(self.enter(inputs))))
+        if fits is not None:
+            out = torch.cat([out[:, :1] + self.trust * fits, out[:, 1:]], 1)
         ahead, back = out.chunk(2)
         return _split(ahead), _split(back.flip(2))
 
@@ -144,7 +162,8 @@ class TrackMember(nn.Module):
     def reach(self) -> int:
         """Bases on either side of a base that the convolutions look at."""
         config = self.config
-        return config.motif_width // 2 + (config.kernel // 2) * sum(config.dilations)
+        near = max(config.motif_width // 2, REACH if config.boxes else 0)
+        return near + (config.kernel // 2) * sum(config.dilations)
 
 
 def _split(out: Tensor) -> Answers:

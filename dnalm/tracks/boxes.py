@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dnalm.alphabet import Codes, encode
+from dnalm.model.box_path import MINUS_10, MINUS_35, SPACERS
 
-MINUS_35 = "TTGACA"
-MINUS_10 = "TATAAT"
-SPACERS = range(15, 20)
 DISCRIMINATORS = range(5, 10)
 
 

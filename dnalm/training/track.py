@@ -10,7 +10,7 @@ and by the time that they are, the few starts have been learned by heart.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,6 +21,9 @@ from torch.nn import functional
 from dnalm.model.bundle import find_bundle, weights_hash
 from dnalm.model.config import PRESETS, TrackMemberConfig
 from dnalm.model.track_model import BURN_IN, Answers, TrackMember, Tracks
+from dnalm.sequences import Record, Region
+from dnalm.tracks.baselines.boxes import BoxModel
+from dnalm.tracks.baselines.common import LEAST_SITES
 from dnalm.training.finetune import load_language_model
 from dnalm.training.loop import Carried, Loop, Progress, Stage, curve_spacing
 from dnalm.training.run import RunFolder
@@ -89,11 +92,24 @@ def fit_tracks(
     with seeded(config.seed):
         tracks = Tracks([beginning.config] * config.members)
     # A stage trains one network; every checkpoint holds them all, so that those already trained survive a kill.
+    boxes = _boxes(text) if beginning.config.boxes else None
     for number, place in enumerate(tracks.members):
         place.load_state_dict(beginning.member(config.seed * 1000 + number).state_dict())
+        if boxes is not None:
+            place.boxes.learned(boxes.minus_35, boxes.minus_10, boxes.spacers, boxes.discriminators, boxes.background)
     loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
     loop.fit([_stage(config, text, tracks, *stage, fabric) for stage in config.stages])
     return tracks.eval()
+
+
+def _boxes(text: TrackText) -> BoxModel | None:
+    """The boxes before the known starts of the training regions; none where there are too few to learn them from."""
+    sites = text.sites_in("train")
+    if len(sites) < LEAST_SITES:
+        return None
+    record = Record("text", text.codes)
+    placed = [replace(site, record=record.id, position=text.offsets[site.record] + site.position) for site in sites]
+    return BoxModel.fit(record, placed, [Region(record.id, low, high) for low, high in text.spans("train")])
 
 
 class _Whole(nn.Module):

@@ -48,11 +48,11 @@ class TrackTrainConfig(RunConfig):
     )
     members: int = Field(1, ge=1, le=16, description="networks trained from different seeds, whose logits are averaged")
     annotation_steps: int = Field(
-        500,
+        300,
         ge=0,
         description="optimizer steps in which each network learns the annotation alone, before the known starts",
     )
-    steps: int = Field(300, ge=1, description="optimizer steps of each network on the known starts and the annotation")
+    steps: int = Field(200, ge=1, description="optimizer steps of each network on the known starts and the annotation")
     segment: int = Field(
         600, ge=100, le=100_000, description="bases of a training segment", json_schema_extra={"unit": "bases"}
     )

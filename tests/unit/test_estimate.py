@@ -50,7 +50,8 @@ def genome(home, tmp_path):
 
 def tracked(genome, **changes) -> TrackTrainConfig:
     """A small track model, of which nothing but sizes counts here."""
-    fields = {"network": {"motifs": 8, "channels": 8, "dilations": [1, 2]}, "steps": 30, "compute": CPU, **changes}
+    sizes = {"network": {"motifs": 8, "channels": 8, "dilations": [1, 2]}, "annotation_steps": 10, "steps": 30}
+    fields = {**sizes, "compute": CPU, **changes}
     return TrackTrainConfig(genome=str(genome), starts="starts.tsv", **fields)
 
 
@@ -61,11 +62,15 @@ class TestTrackModels:
         found = estimate(config)
         one = Beginning.load(config).member(0)
         assert found.parameters == 3 * parameters(one)
-        assert found.parts[0].steps == 90
-        assert [stage.name for stage in found.stages] == ["network-1", "network-2", "network-3"]
+        assert found.parts[0].steps == 3 * (10 + 30)
+        assert [(stage.name, stage.steps) for stage in found.stages[:3]] == [
+            ("annotation-1", 10),
+            ("network-1", 30),
+            ("annotation-2", 10),
+        ]
         # Steps as they were timed, and three tenths of the genome read by each network.
         reading = 3 * 0.3 * 100_000 / (16 * (600 + 2 * (50 + BURN_IN)))
-        assert found.seconds == pytest.approx(90 * 0.05 + reading * 0.01)
+        assert found.seconds == pytest.approx(120 * 0.05 + reading * 0.01)
 
     @pytest.mark.parametrize("changes", [{}, {"from_scratch": True}])
     def test_a_real_step_is_timed(self, changes, genome, monkeypatch):

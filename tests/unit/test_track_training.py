@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from dnalm.alphabet import UNKNOWN, encode
 from dnalm.errors import InputError
 from dnalm.evaluation.track_run import train_track
+from dnalm.model.box_path import BoxPath
 from dnalm.model.predict import TrackModel, load
 from dnalm.training.config import ANY_CONFIG, TrackTrainConfig
 from dnalm.training.loop import Loop
@@ -138,14 +139,16 @@ def test_one_encoder_at_most():
 
 def test_it_learns_and_a_run_broken_off_ends_as_an_unbroken_one(tmp_path, monkeypatch):
     folder = genome_folder(tmp_path)
-    config = configured(folder, steps=150, members=2, optimizer={"learning_rate": 2e-2}, checkpoint_seconds=0)
+    told = {"annotation_steps": 30, "steps": 150, "members": 2, "checkpoint_seconds": 0}
+    config = configured(folder, **told, optimizer={"learning_rate": 2e-2})
+    assert [name for name, _, _ in config.stages] == ["annotation-1", "network-1", "annotation-2", "network-2"]
     whole = train_track(config, tmp_path / "whole")
 
     steps, original = [], Loop._check
 
     def interrupting(self, *args):
         steps.append(1)
-        if len(steps) == 200:  # in the second network
+        if len(steps) == 260:  # in the second network
             raise KeyboardInterrupt
         return original(self, *args)
 
@@ -156,9 +159,12 @@ def test_it_learns_and_a_run_broken_off_ends_as_an_unbroken_one(tmp_path, monkey
     resumed = train_track(config, tmp_path / "broken")
     model, other = load(whole.folder), load(resumed.folder)
     assert isinstance(model, TrackModel)
-    for one, two in zip(model.module.parameters(), other.module.parameters(), strict=True):
+    for one, two in zip(model.module.state_dict().values(), other.module.state_dict().values(), strict=True):
         assert torch.equal(one, two)
     # Two networks from two seeds, averaged.
+    # The boxes were learned from the known starts before, and left alone.
+    assert torch.equal(*(member.boxes.minus_10 for member in model.module.members))
+    assert not torch.equal(model.module.members[0].boxes.minus_10, BoxPath().minus_10)
     first, second = (member.motifs.weight for member in model.module.members)
     assert not torch.equal(first, second)
     figures = whole.metrics["test"]["figures"]

@@ -17,17 +17,13 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from dnalm.alphabet import Codes, encode, reverse_complement
+from dnalm.model.box_path import DISCRIMINATORS, MINUS_10, MINUS_35, REACH, SPACERS, WIDTH
 from dnalm.sequences import Record, Region
 from dnalm.tracks.baselines.common import Floats, prior_of, stretch, training_sites
-from dnalm.tracks.boxes import MINUS_10, MINUS_35, SPACERS
 
 if TYPE_CHECKING:
     from dnalm.annotation import Site
 
-DISCRIMINATORS = range(4, 11)
-"""Wider than the 5 to 9 bases of a textbook promoter: mapped starts stray, and this found more of those held out."""
-WIDTH = len(MINUS_10)
-REACH = 2 * WIDTH + SPACERS[-1] + DISCRIMINATORS[-1]
 _CONSENSUS = 0.7
 _PSEUDOCOUNT = 2.0
 _ROUNDS = 200
