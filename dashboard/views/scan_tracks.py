@@ -121,7 +121,7 @@ def command(choice: Choice, stride: int) -> str:
     wanted, config = choice.wanted(choice.bundle), choice.bundle.config
     # An upload is known to the person by its own name, not by where it is kept here.
     uploaded = choice.sequence.key.startswith("upload-")
-    name = choice.sequence.path.name if uploaded else str(choice.sequence.path)
+    name = choice.sequence.path.name if uploaded else choice.sequence.key
     words = ["dnalm", "scan", choice.bundle.name, name, "--region", str(choice.region).replace(",", "")]
     words += ["--stride", str(stride), "--strand", STRAND_SIGNS[choice.state.strand]]
     if wanted.mode != config.modes[0]:

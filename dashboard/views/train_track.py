@@ -28,7 +28,7 @@ SENTENCE = (
     "and what the annotation says of genes. It then scores whole genomes at every base, in minutes. Starts are scarce, "
     "so regions kept apart as a whole tell how good it is; and unlike a classifier it needs no negative sequences."
 )
-MODEL = "ecoli-lm"
+MODEL = "ecoli-region-lm"
 MAIN = (
     *("genome", "starts", "annotation"),
     *("train", "valid", "test"),

@@ -37,7 +37,10 @@ def scan(
     model: Annotated[
         str, typer.Argument(help="A classifier or a track model: its name, or its folder.", metavar="MODEL")
     ],
-    genome: Annotated[str, typer.Argument(help="FASTA or GenBank; - is standard input.", metavar="GENOME")],
+    genome: Annotated[
+        str,
+        typer.Argument(help="FASTA or GenBank, or a name in the catalogue; - is standard input.", metavar="GENOME"),
+    ],
     output: Annotated[
         str, typer.Option("-o", "--output", help="OUT.bedgraph .bw .tsv .parquet .png .svg; - is TSV to stdout.")
     ] = STANDARD,
@@ -54,7 +57,7 @@ def scan(
         bool | None, typer.Option("--circular/--linear", help="Whether records are circles; else what the file says.")
     ] = None,
     truth: Annotated[
-        str | None, typer.Option("--truth", help="Known start sites (TSV, GFF3, BED): drawn, and counted.")
+        str | None, typer.Option("--truth", help="Known start sites (TSV, GFF3, BED), or their name in the catalogue.")
     ] = None,
     sites: Annotated[str | None, typer.Option("--sites", hidden=True)] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a call.")] = None,
@@ -81,6 +84,7 @@ def scan(
     """
     import dnalm
     from dnalm.cli.scan_output import check_output
+    from dnalm.datasets.named_files import named_file
     from dnalm.sequences import Region
     from dnalm.tracks import ScanOptions
     from dnalm.tracks.long_scan import LongScan, Means
@@ -93,12 +97,13 @@ def scan(
     if join and (part or fresh):
         raise InputError("--join writes what all parts scored: give it without --part and --fresh")
     where = Region.parse(region) if region else None
+    path = genome if genome == STANDARD else named_file(genome)
     exact = _scannable(dnalm.load(model, _own_device(means)), model)
     loaded = _run_by(runtime, exact, means)
     options = ScanOptions(stride, strand.value, mode.value if mode else None, window, label, batch_size)
     folder = parts_folder(output) if output != STANDARD else None
     try:
-        with LongScan(loaded, genome, folder, where, options, circular, means) as long_scan:
+        with LongScan(loaded, path, folder, where, options, circular, means) as long_scan:
             if join:
                 _refuse_missing(long_scan, output)
             strayed = _strayed(long_scan, exact) if runtime is Runtime.INT8 else None
@@ -147,6 +152,7 @@ def _run(
 ) -> None:
     from dnalm.annotation import read_sites
     from dnalm.cli.scan_output import opening, sentence, summary
+    from dnalm.datasets.named_files import named_file
     from dnalm.tracks.written import write_scan
 
     name = "standard input" if long_scan.genome == STANDARD else Path(long_scan.genome).name
@@ -159,7 +165,7 @@ def _run(
             return
         cut = threshold if threshold is not None else (long_scan.model.config.threshold or 0.5)
         # A table of one genome's sites often names no record: they are then of the first that is scanned.
-        known = read_sites(truth, record=next(iter(long_scan.lengths))) if truth else []
+        known = read_sites(named_file(truth), record=next(iter(long_scan.lengths))) if truth else []
         opened = opening(output, long_scan, known, cut)
         written, records = write_scan(long_scan, opened, threshold=cut, progress=advance)
     rows = summary(records, known, cut, long_scan.options.strand)
