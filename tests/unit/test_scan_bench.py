@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from dnalm.annotation import Gene, Site
 from dnalm.datasets.region_split import RegionSplit
 from dnalm.errors import InputError
 from dnalm.evaluation import scan_bench
+from dnalm.evaluation.results.starts import starts
 from dnalm.evaluation.scan_bench import Entry, Material, document_of, keep, merged, model_entry, read_document
+from dnalm.metrics import Figure
 from dnalm.sequences import Record, Region
 from dnalm.tracks.calls import Calls
 from dnalm.tracks.scored import score
@@ -145,3 +148,19 @@ def test_every_place_called_lies_upstream_exactly_as_often_as_by_chance() -> Non
     )
     assert found.times[len(places)].value == pytest.approx(1)
     assert found.found[len(places)].value == 1
+
+
+def test_the_results_page_has_figures_ratios_and_the_other_genome(material: Material) -> None:
+    found = document_of([entry("far", material, 30), entry("right", material)], material, resamples=10)
+    place = {"reach": 300, "calls": {"1000": figure(0.5)}, "times": {"1000": figure(5.0)}}
+    found["elsewhere"] = {"genome": "g", "genes": "9 predicted", "rows": [{"name": "a", "there": place, "here": place}]}
+    figures, ratios, elsewhere = starts(json.loads(json.dumps(found)))
+    assert [row[0] for row in figures["rows"]] == ["right", "far"]  # the best first
+    assert len(figures["rows"][0]) == len(figures["columns"])
+    assert [row[0] for row in ratios["rows"]] == ["right"]
+    assert "far" in ratios["title"]
+    assert elsewhere["rows"] == [["a", "0.5", "0.5", "5", "5"]]
+
+
+def figure(value: float) -> dict[str, float | int | None]:
+    return Figure(value, math.nan, math.nan, 9).as_dict()
