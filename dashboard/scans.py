@@ -176,7 +176,8 @@ def peaks(scan_wanted: Wanted, track: Track, threshold: float) -> list[Peak]:
 
     They reach `FLOOR` where the threshold does, else 0.
     """
-    return _peaks(*_named(scan_wanted, track), FLOOR if threshold >= FLOOR else 0.0, track)
+    circular = resources.records(scan_wanted.path)[scan_wanted.region.record].circular
+    return _peaks(*_named(scan_wanted, track), FLOOR if threshold >= FLOOR else 0.0, circular, track)
 
 
 def peaks_over(scan_wanted: Wanted, track: Track, threshold: float) -> list[Peak]:
@@ -213,9 +214,9 @@ def _named(scan_wanted: Wanted, track: Track) -> tuple[str, _Place]:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _peaks(key: str, place: _Place, floor: float, _track_of: Track) -> list[Peak]:
+def _peaks(key: str, place: _Place, floor: float, circular: bool, _track_of: Track) -> list[Peak]:
     del key, place  # they name what is cached
-    return call_peaks(_track_of, floor)
+    return call_peaks(_track_of, floor, circular=circular)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

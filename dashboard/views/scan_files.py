@@ -68,11 +68,14 @@ def _own(choice: Choice, shown: Shown, sliding: Sliding) -> dict[str, Offered]:
     found["fasta"] = Offered("Sequence, FASTA", f"{name}.fa", lambda: _fasta(choice))
     if shown.logo is not None:
         logo = shown.logo
+        # A window at the end of a line reaches past it; no base is there.
+        ends = (0, None) if choice.circle else (max(-logo.start, 0), len(choice.record) - logo.start)
+        heights = logo.heights.sum(axis=1)[slice(*ends)]
         found["saliency"] = Offered(
             "What each base adds, wig",
             f"{name}.saliency.wig",
             lambda: wig_text(
-                region.record, logo.start, logo.heights.sum(axis=1), name=logo.title, record_length=choice.circle
+                region.record, logo.start + ends[0], heights, name=logo.title, record_length=choice.circle
             ),
         )
     return found
@@ -87,11 +90,11 @@ def _fasta(choice: Choice) -> str:
 
 
 def judged_frame(calls: Sequence[Judged]) -> pd.DataFrame:
-    """The peaks with what is known of each; positions from 0, as in all tables that leave."""
+    """The peaks with what is known of each; positions from 1, as in all tables of peaks."""
     return pd.DataFrame(
         {
             "record": [one.peak.record for one in calls],
-            "position": [one.peak.position for one in calls],
+            "position": [one.peak.position + 1 for one in calls],
             "strand": [one.peak.strand for one in calls],
             "probability": [one.peak.probability for one in calls],
             "verdict": [one.verdict for one in calls],

@@ -79,9 +79,7 @@ def peaks(
     calling = {"distance": distance, "smooth": smooth}
     chance = _backgrounds(background, subject, read, genes, seed, calling) if background else None
     learned = _calibration(calibration, subject)
-    found: list[Peak] = []
-    for one in subject.tracks:
-        found += _called(one, read, cut, prominence, calling, chance, q, learned)
+    found = _called(subject.tracks, read, cut, prominence, calling, chance, q, learned)
     known = read_sites(named_file(truth), record=read.first(subject.tracks)) if truth else None
     written = _write(found, output, subject.name, known, read, subject.tracks)
     told = _told(subject, found, cut, written, chance)
@@ -108,7 +106,7 @@ def _check_output(output: str, as_json: bool) -> None:
 
 
 def _called(
-    track: Track,
+    tracks: Sequence[Track],
     genome: Genome,
     threshold: float,
     prominence: float,
@@ -121,12 +119,16 @@ def _called(
     from dnalm.tracks.background import with_q
     from dnalm.tracks.calibration import calibrated
 
-    options = {**calling, "circular": genome.is_circle(track.record)}
-    if chance is None:
-        found = call_peaks(track, threshold, prominence=prominence, **options)
-    else:
-        # How many calls were made, high and low, is part of what a q-value says: they are chosen afterwards.
-        every = with_q(call_peaks(track, 0, **options), chance)
+    least = {"threshold": threshold, "prominence": prominence} if chance is None else {"threshold": 0}
+    found = [
+        peak
+        for track in tracks
+        for peak in call_peaks(track, **least, **calling, circular=genome.is_circle(track.record))
+    ]
+    if chance is not None:
+        # How many calls were made, high and low, of all records, is part of what a q-value says: they are chosen
+        # afterwards.
+        every = with_q(found, chance)
         found = [peak for peak in every if peak.probability >= threshold and (peak.prominence or 0) >= prominence]
     if most_q is not None:
         found = [peak for peak in found if peak.q is not None and peak.q <= most_q]

@@ -85,9 +85,7 @@ def read_subject(name: str, genome: Genome, regions: Sequence[Region], **options
     if is_track_file(name) and not Path(name).is_dir():
         lengths = {record.id: len(record) for record in genome.records.values()}
         tracks = read_tracks(name, lengths=lengths)
-        return Subject(
-            tracks[0].model, [part for one in tracks for part in _within(one, regions)] if regions else tracks
-        )
+        return Subject(tracks[0].model, [_within(tracks, region) for region in regions] if regions else tracks)
     if not genome.records:
         raise InputError(f"{name} is no track's file; for a model name the genome that it reads too")
     import dnalm
@@ -118,23 +116,31 @@ def _wanted(genome: Genome, regions: Sequence[Region]) -> list[tuple[Record, Reg
     return [(genome.records[region.record], region) for region in regions]
 
 
-def _within(track: Track, regions: Sequence[Region]) -> list[Track]:
-    """The parts of a track that lie in regions of its record."""
-    found = []
-    for region in regions:
-        inside = (track.positions >= region.start) & (track.positions < region.end)
-        if region.record == track.record and inside.any():
-            found.append(
-                replace(
-                    track,
-                    start=max(track.start, region.start),
-                    end=min(track.end, region.end),
-                    positions=track.positions[inside],
-                    forward=None if track.forward is None else track.forward[inside],
-                    reverse=None if track.reverse is None else track.reverse[inside],
-                )
+def _within(tracks: Sequence[Track], region: Region) -> Track:
+    """The part of the track of its record that lies in a region, which may go on past a circle's last base.
+
+    Raises:
+        InputError: no track holds any of it.
+    """
+    import numpy as np
+
+    for track in tracks:
+        # Sites past the origin stand behind the others, as far from the region's start as they are along the circle.
+        turns = (0, track.record_length) if region.end > track.record_length > 0 else (0,)
+        places = np.concatenate([track.positions + turn for turn in turns])
+        chosen = np.flatnonzero((places >= region.start) & (places < region.end))
+        index = chosen % len(track.positions)
+        if region.record == track.record and len(chosen):
+            return replace(
+                track,
+                start=max(track.start, region.start),
+                end=region.end if len(turns) > 1 else min(track.end, region.end),
+                positions=places[chosen],
+                forward=None if track.forward is None else track.forward[index],
+                reverse=None if track.reverse is None else track.reverse[index],
             )
-    return found
+    shown = ", ".join(f"{one.record}:{one.start + 1:,}-{one.end:,}" for one in tracks[:5])
+    raise InputError(f"region {region}: there is no score in it; there are scores of {shown}")
 
 
 def _seen(model: Classifier | TrackModel) -> tuple[Region, ...] | None:

@@ -106,9 +106,13 @@ def _help(config: ScanConfig, path: Path, rank: int) -> None:
         return
     with _threads(config):
         job = Task.of(config, path)
+        if RunFolder(path).result():  # while the model was read
+            return
         pieces = Pieces(job.folder, job.plan)
         try:
             for piece in pieces.unclaimed(first=rank * len(job.plan) // max(config.parts, 1) % len(job.plan)):
+                if RunFolder(path).result():
+                    return
                 job.score(piece, pieces)
         except FileNotFoundError:
             if job.folder.is_dir():

@@ -121,7 +121,8 @@ def quiet_sites(track: Track, genes: Sequence[Gene], strand: str, *, far: int = 
     Returns:
         Shape `(len(track),)`.
     """
-    length = track.record_length or track.end
+    ends = [gene.end + far for gene in genes if gene.record == track.record]
+    length = track.record_length or max([track.end, *ends])  # a line as long as anything on it where nobody said
     inside, near = np.zeros(length + 1, dtype=np.int32), np.zeros(length + 1, dtype=np.int32)
     for gene in genes:
         if gene.record != track.record:

@@ -66,7 +66,7 @@ def calls_of(track: Track, *, distance: int = DISTANCE, smooth: float = 0.0, cir
         track.start,
         track.end,
         track.record_length or track.end,
-        circular,
+        circular and track.record_length > 0,
         np.concatenate([track.positions[peaks.index] for peaks in found.values()]),
         np.concatenate([np.full(len(peaks.index), strand == "+") for strand, peaks in found.items()]),
         np.concatenate([peaks.height for peaks in found.values()]),

@@ -74,7 +74,7 @@ class Evaluation:
     rows: tuple[Row, ...]
 
     def row(self, *, tolerance: int, part: str | None = None, strand: str = "both", clustered: bool = False) -> Row:
-        """One row; of the part held out, else of all, where no part is named.
+        """One row; where no part is named, of what was held out, else of all, else of what was trained on.
 
         Raises:
             InputError: there is no such row.
@@ -174,12 +174,13 @@ def _key(one: Mapping[str, Any]) -> Key:
 
 
 def _row(rows: tuple[Any, ...], part: str | None, strand: str, tolerance: int, clustered: bool) -> Any:
-    parts = [part] if part else [HELD_OUT, ALL]
-    for one in rows:
-        if one.key.part in parts and one.key[1:] == (strand, tolerance, clustered):
-            return one
+    parts = [part] if part else [HELD_OUT, ALL, TRAINED_ON]
+    for wanted in parts:
+        for one in rows:
+            if one.key == (wanted, strand, tolerance, clustered):
+                return one
     there = ", ".join(sorted({f"{one.key.part} {one.key.strand} {one.key.tolerance}" for one in rows}))
-    raise InputError(f"there are no figures of {' or '.join(parts)} {strand} {tolerance}; there are {there}")
+    raise InputError(f"there are no figures of {part or 'any part'} {strand} {tolerance}; there are {there}")
 
 
 def _plain(rows: tuple[Any, ...]) -> list[dict[str, Any]]:

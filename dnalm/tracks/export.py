@@ -104,8 +104,8 @@ def write_bigwig(tracks: Tracks, path: str | Path) -> list[Path]:
 
     Args:
         tracks: one or many; each `record_length` becomes its chromosome's size.
-        path: the file of a track with one strand. With both, `scan.bw` becomes `scan.plus.bw` and
-            `scan.minus.bw`, since a bigWig holds one value a base.
+        path: the file of a track of the forward strand alone. Else `scan.bw` becomes `scan.plus.bw` and
+            `scan.minus.bw`, since a bigWig holds one value a base and does not say of which strand.
 
     Returns:
         The files written.
@@ -119,7 +119,9 @@ def write_bigwig(tracks: Tracks, path: str | Path) -> list[Path]:
     with ExitStack() as stack:
         written = []
         for strand in strands:
-            target = path.with_suffix(f".{STRAND_NAMES[strand]}{path.suffix}") if len(strands) > 1 else path
+            # A file that does not name its strand is read back as the forward one.
+            named = path.with_suffix(f".{STRAND_NAMES[strand]}{path.suffix}")
+            target = path if list(strands) == ["+"] else named
             _put_bigwig(runs, strand, stack.enter_context(replacing(target)), path)
             written.append(target)
     return written

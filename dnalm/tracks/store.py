@@ -13,6 +13,7 @@ import re
 import threading
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,10 +107,14 @@ def find_track(key: str, like: Track, folders: Iterable[str | Path], *, stride: 
 
 
 def _prune(folder: Path, most_bytes: int) -> None:
-    files = [path for path in folder.glob("*.npz") if _NAME.fullmatch(path.name)]
+    files = []
+    for path in folder.glob("*.npz"):
+        with suppress(FileNotFoundError):  # another process that prunes was quicker
+            found = path.stat()
+            files += [(found.st_mtime, found.st_size, path)] if _NAME.fullmatch(path.name) else []
     total = 0
-    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
-        total += path.stat().st_size
+    for _, size, path in sorted(files, reverse=True):
+        total += size
         if total > most_bytes:
             path.unlink(missing_ok=True)
 

@@ -37,7 +37,8 @@ class BigWigWriter(Writer):
         built = []
         for strand, file in self._files.items():
             name = f".{STRAND_NAMES[strand]}{self.path.suffix}"
-            target = self.path.with_suffix(name) if len(self._files) > 1 else self.path
+            # A file that does not name its strand is read back as the forward one.
+            target = self.path if list(self._files) == ["+"] else self.path.with_suffix(name)
             if not file.end(target):
                 names = ", ".join(list(self.lengths)[:3])
                 raise InputError(f"{self.path}: no site of {names} has a score on the {strand} strand")

@@ -13,6 +13,12 @@ from typer.testing import CliRunner
 from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.annotation import read_sites
 from dnalm.cli import app
+from dnalm.cli.peaks import _called
+from dnalm.cli.track_input import Genome, _within
+from dnalm.errors import InputError
+from dnalm.sequences import Region
+from dnalm.tracks import Track
+from dnalm.tracks.background import background_of, pooled
 from dnalm.tracks.calibration import Calibration
 from dnalm.tracks.evaluation import Comparison, Evaluation
 from tests.toy_track import random_tracks, track_bundle
@@ -122,6 +128,20 @@ def test_a_shuffled_background_gives_each_call_a_q_that_falls_with_its_height(no
     assert fewer["calls"] == (table.q <= 0.5).sum()
 
 
+def test_q_counts_the_calls_of_all_records_together() -> None:
+    """A thousand records of pure chance: each alone has a highest call that looks rare."""
+    rng = np.random.default_rng(0)
+
+    def drawn(name: str) -> Track:
+        return Track(name, 0, 100, 1, 1, np.arange(100), rng.random(100).astype(np.float32), None, "m", "p", 100)
+
+    calling = {"distance": 5, "smooth": 0.0}
+    chance = pooled([background_of(drawn(f"b{number}"), "shuffled", **calling) for number in range(200)])
+    tracks = [drawn(f"c{number}") for number in range(200)]
+    found = _called(tracks, Genome(), 0.0, 0.0, calling, chance, 0.05, None)
+    assert len(found) <= 3
+
+
 def test_genic_and_given_backgrounds(noisy, genome, tmp_path) -> None:
     genes, scan = tmp_path / "genes.bed", tmp_path / "scan.tsv"
     genes.write_text("chr\t2500\t3900\tg\t0\t+\n")
@@ -204,3 +224,13 @@ def test_what_a_model_was_trained_on_calibrates_nothing(model, genome, truth, tm
 def test_what_is_wrong_is_told_in_a_sentence(model, genome, truth, words: list[str], said: str) -> None:
     given = [{"GENOME": str(genome), "TRUTH": str(truth)}.get(word, word) for word in words]
     assert said in run(*given, code=2).stderr
+
+
+def test_a_region_over_the_origin_of_a_circle_takes_both_its_ends(tmp_path):
+    scores = np.linspace(0, 1, 1000, dtype=np.float32)
+    track = Track("c", 0, 1000, 1, 1, np.arange(1000), scores, None, "m", "p", 1000)
+    found = _within([track], Region("c", 950, 1020))
+    assert found.positions.tolist() == list(range(950, 1020))
+    np.testing.assert_array_equal(found.forward, np.concatenate([scores[950:], scores[:20]]))
+    with pytest.raises(InputError, match=r"there is no score in it; there are scores of c:1-1,000"):
+        _within([track], Region("d", 0, 10))

@@ -114,6 +114,9 @@ def test_regions_that_the_model_was_trained_on_are_told_apart() -> None:
     assert rows.row(tolerance=10).key.part == "held-out"
     assert rows.row(tolerance=10).kilobases == pytest.approx(6)
     assert rows.settings["kilobases"] == {"held-out": 6, "trained-on": 4}
+    everywhere = score("toy", BY_HAND, TRUTH, tolerances=[10], trained_on=[Region("chr", 0, 10_000)])
+    only = evaluate(everywhere, generator=np.random.default_rng(0), resamples=0)
+    assert only.row(tolerance=10).key.part == "trained-on"
     nowhere = score("toy", BY_HAND, TRUTH, tolerances=[10], trained_on=[])
     assert {key.part for key in nowhere.ladders} == {"held-out"}
 
@@ -283,6 +286,6 @@ def test_what_cannot_be_scored_is_told() -> None:
     with pytest.raises(InputError, match="given twice"):
         score("toy", [BY_HAND, BY_HAND], TRUTH)
     found = evaluate(score("toy", BY_HAND, TRUTH, tolerances=[10]), generator=np.random.default_rng(0), resamples=0)
-    with pytest.raises(InputError, match="no figures of held-out or all both 11"):
+    with pytest.raises(InputError, match="no figures of any part both 11"):
         found.row(tolerance=11)
     assert Key("all", "both", 10, False) in [row.key for row in found.rows]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -198,6 +200,10 @@ def test_quiet_sites_lie_in_genes_and_far_from_the_strands_own_starts() -> None:
     forward, reverse = (np.flatnonzero(quiet_sites(here, genes, strand, far=20)) for strand in "+-")
     assert forward.tolist() == [*range(50), *range(121, 200), *range(300, 400), *range(971, 1000)]
     assert reverse.tolist() == [*range(50), *range(100, 200), *range(300, 379), *range(950, 1000)]
+    # Where nobody said how long the record is, a gene past the track's end lies past it, not at its beginning.
+    part = replace(here, record_length=0)
+    beyond = [Gene("chr", 1600, 1700, "+", "far", "CDS")]
+    assert not quiet_sites(part, beyond, "+", far=20).any()
 
 
 def test_the_genic_background_leaves_out_what_is_near_gene_starts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,16 @@ def test_several_records_and_a_wrapped_region(tmp_path) -> None:
         assert (second.start, second.end) == (0, 1000)
         np.testing.assert_array_equal(second.forward[[998, 999, 0, 1, 2]], tracks[1].forward)
         assert np.isnan(second.forward[3:998]).all()
+
+
+@pytest.mark.parametrize("suffix", [".bw", ".bedgraph", ".tsv"])
+def test_the_reverse_strand_alone_comes_back_as_the_reverse_strand(tmp_path, suffix: str) -> None:
+    (file,) = write_track(replace(track([0, 0], [0.5, 0.25]), forward=None), tmp_path / f"x{suffix}")
+    (found,) = read_tracks(file)
+    assert found.forward is None
+    assert found.reverse.tolist() == [0.5, 0.25]
+    again = read_tracks(tmp_path / f"x{suffix}")  # the name that was asked for finds it too
+    assert again[0].forward is None
 
 
 def test_one_strand_alone_and_what_other_programs_write(tmp_path) -> None:
