@@ -3,10 +3,12 @@
 A bacterial RNA polymerase knows a promoter by two hexamers, of sigma 70 TTGACA and TATAAT in the consensus, 15 to 19
 bases apart, the second some bases before the start (Harley & Reynolds 1987). Some hundred known starts are too few for
 convolutions to learn this from nothing, and enough to learn it in this form, by expectation maximisation
-(`dnalm.tracks.baselines.boxes`). What is learned so is kept as it is while the rest of a network is trained.
+(`box_learning`). What is learned so is kept as it is while the rest of a network is trained.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dnalm.alphabet import encode
+
+if TYPE_CHECKING:
+    from dnalm.model.box_learning import LearnedBoxes
 
 MINUS_35 = "TTGACA"
 MINUS_10 = "TATAAT"
@@ -49,20 +54,11 @@ class BoxPath(nn.Module):
         for name, places in {"spacers": SPACERS, "discriminators": DISCRIMINATORS}.items():
             self.register_buffer(name, torch.full((len(places),), 1 / len(places)).log())
 
-    def learned(
-        self, minus_35: NDArray, minus_10: NDArray, spacers: NDArray, discriminators: NDArray, background: NDArray
-    ) -> None:
-        """Take what was learned.
-
-        Args:
-            minus_35: probability of each base at each place, shape `(6, 4)`.
-            minus_10: of the -10 box.
-            spacers: probability of each distance, shape `(5,)`.
-            discriminators: shape `(7,)`.
-            background: composition of the genome, shape `(4,)`.
-        """
-        told = {"minus_35": np.log(minus_35 / background).T, "minus_10": np.log(minus_10 / background).T}
-        told |= {"spacers": np.log(spacers), "discriminators": np.log(discriminators)}
+    def take(self, boxes: LearnedBoxes) -> None:
+        """Look for the boxes that were learned."""
+        told = {"minus_35": np.log(boxes.minus_35 / boxes.background).T}
+        told["minus_10"] = np.log(boxes.minus_10 / boxes.background).T
+        told |= {"spacers": np.log(boxes.spacers), "discriminators": np.log(boxes.discriminators)}
         for name, values in told.items():
             getattr(self, name).copy_(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)))
 

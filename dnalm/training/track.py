@@ -10,20 +10,21 @@ and by the time that they are, the few starts have been learned by heart.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dnalm.alphabet import reverse_complement
+from dnalm.model.box_learning import LEAST_SITES, LearnedBoxes, learn_boxes
+from dnalm.model.box_path import REACH
 from dnalm.model.bundle import find_bundle, weights_hash
 from dnalm.model.config import PRESETS, TrackMemberConfig
 from dnalm.model.track_model import BURN_IN, Answers, TrackMember, Tracks
-from dnalm.sequences import Record, Region
-from dnalm.tracks.baselines.boxes import BoxModel
-from dnalm.tracks.baselines.common import LEAST_SITES
 from dnalm.training.finetune import load_language_model
 from dnalm.training.loop import Carried, Loop, Progress, Stage, curve_spacing
 from dnalm.training.run import RunFolder
@@ -96,20 +97,23 @@ def fit_tracks(
     for number, place in enumerate(tracks.members):
         place.load_state_dict(beginning.member(config.seed * 1000 + number).state_dict())
         if boxes is not None:
-            place.boxes.learned(boxes.minus_35, boxes.minus_10, boxes.spacers, boxes.discriminators, boxes.background)
+            place.boxes.take(boxes)
     loop = Loop(run, fabric, seed=config.seed, checkpoint_seconds=config.checkpoint_seconds, progress=progress)
     loop.fit([_stage(config, text, tracks, *stage, fabric) for stage in config.stages])
     return tracks.eval()
 
 
-def _boxes(text: TrackText) -> BoxModel | None:
+def _boxes(text: TrackText) -> LearnedBoxes | None:
     """The boxes before the known starts of the training regions; none where there are too few to learn them from."""
     sites = text.sites_in("train")
     if len(sites) < LEAST_SITES:
         return None
-    record = Record("text", text.codes)
-    placed = [replace(site, record=record.id, position=text.offsets[site.record] + site.position) for site in sites]
-    return BoxModel.fit(record, placed, [Region(record.id, low, high) for low, high in text.spans("train")])
+    windows = []
+    for site in sites:
+        at = text.offsets[site.record] + site.position
+        ahead = text.codes[at - REACH : at]
+        windows.append(ahead if site.strand == "+" else reverse_complement(text.codes[at + 1 : at + 1 + REACH]))
+    return learn_boxes(np.stack(windows), np.concatenate([text.codes[low:high] for low, high in text.spans("train")]))
 
 
 class _Whole(nn.Module):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dnalm.alphabet import UNKNOWN, encode
+from dnalm.model.box_learning import LearnedBoxes
 from dnalm.model.box_path import DISCRIMINATORS, MINUS_10, MINUS_35, REACH, SPACERS, BoxPath
 from dnalm.model.doors import one_hot
 from dnalm.sequences import Record
@@ -36,7 +37,7 @@ def test_it_is_the_baselines_score():
     distances = [generator.dirichlet(np.ones(len(of))) for of in (SPACERS, DISCRIMINATORS)]
     background = np.array([0.3, 0.2, 0.2, 0.3])
     path = BoxPath()
-    path.learned(*tables, *distances, background)
+    path.take(LearnedBoxes(*tables, *distances, background))
     codes = generator.integers(0, 5, 400).astype(np.uint8)  # some unknown
     baseline = BoxModel(*tables, *distances, background, 0.0, 1)
     wanted = baseline.scores(Record("made", codes), REACH, 400, "+")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnalm.errors import InputError
+from dnalm.model.box_learning import LEAST_SITES
 from dnalm.sequences import Record, Region
 from dnalm.tracks.scan import Track
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from dnalm.annotation import Gene, Site
 
 Floats = NDArray[np.float64]
-LEAST_SITES = 20
 
 
 class Baseline(Protocol):
