@@ -39,6 +39,6 @@ def test_it_is_the_baselines_score():
     path = BoxPath()
     path.take(LearnedBoxes(*tables, *distances, background))
     codes = generator.integers(0, 5, 400).astype(np.uint8)  # some unknown
-    baseline = BoxModel(*tables, *distances, background, 0.0, 1)
+    baseline = BoxModel(*tables, *distances, background)
     wanted = baseline.scores(Record("made", codes), REACH, 400, "+")
     np.testing.assert_allclose(4 * read(path, codes)[REACH:], np.clip(wanted, -10, 10), atol=1e-4)

@@ -90,7 +90,7 @@ def test_the_score_of_boxes_by_hand() -> None:
     sure[np.arange(6), encode("TATAAT")] = 0.7
     spacers, discriminators = np.eye(5)[2], np.eye(7)[3]
     with np.errstate(divide="ignore"):
-        model = BoxModel(even, sure, spacers, discriminators, np.full(4, 0.25), 0.0, 0)
+        model = BoxModel(even, sure, spacers, discriminators, np.full(4, 0.25))
         codes = encode("C" * 60 + "TATAAT" + "C" * 60)
         found = model.scores(Record("r", codes), 0, len(codes), "+")
     # Start 7 bases behind the box's last: 6 log(.7/.25); one base on, no base of TATAAT fits the hexamer ATAATC ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnalm.alphabet import Codes, reverse_complement
-from dnalm.model.box_learning import learn_boxes, log_odds
+from dnalm.model.box_learning import LearnedBoxes, learn_boxes, log_odds
 from dnalm.model.box_path import DISCRIMINATORS, REACH, SPACERS, WIDTH
 from dnalm.sequences import Record, Region
 from dnalm.tracks.baselines.common import Floats, prior_of, stretch, training_sites
@@ -23,26 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class BoxModel:
-    """The boxes of promoters, learned.
+class BoxModel(LearnedBoxes):
+    """The boxes of promoters, learned, as a baseline.
 
     Attributes:
-        minus_35: probability of each base at each position of the -35 box, shape `(6, 4)`.
-        minus_10: of the -10 box.
-        spacers: probability of 15 to 19 bases between the boxes.
-        discriminators: probability of 4 to 10 bases from the -10 box to the start.
-        background: composition of the training regions, both strands.
         prior: see `Baseline`.
-        rounds: how many it took to learn.
     """
 
-    minus_35: Floats
-    minus_10: Floats
-    spacers: Floats
-    discriminators: Floats
-    background: Floats
-    prior: float
-    rounds: int
+    prior: float = 0.0
     name: str = "pwm"
     reads_annotation: bool = False
     reach: int = REACH
@@ -57,9 +45,7 @@ class BoxModel:
         inside = training_sites(record, sites, regions)
         windows = np.stack([_upstream(record, site) for site in inside])
         codes = np.concatenate([stretch(record, region.start, region.end) for region in regions])
-        found = learn_boxes(windows, codes)
-        composition = (found.minus_35, found.minus_10, found.spacers, found.discriminators, found.background)
-        return cls(*composition, prior_of(len(inside), regions), found.rounds)
+        return cls(**vars(learn_boxes(windows, codes)), prior=prior_of(len(inside), regions))
 
     def scores(self, record: Record, start: int, end: int, strand: str) -> Floats:
         """See `Baseline.scores`; an unknown base counts as the background's mean."""
