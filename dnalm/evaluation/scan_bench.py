@@ -232,13 +232,21 @@ def read_document(path: Path) -> Document | None:
 def merged(kept: Document | None, new: Document) -> Document:
     """What was kept with what was measured now in its place.
 
-    Rows of other names stay, and comparisons between them; where split, files or choices differ, nothing stays.
+    Rows of other names stay, and comparisons between rows that did not change; where split, files or choices differ,
+    nothing stays.
     """
     if kept is None or kept["settings"] != new["settings"]:
         return new
-    fresh = {row["name"] for row in new["rows"]}
+    before = {row["name"]: row["evaluation"] for row in kept["rows"]}
+    now = {row["name"]: json.loads(json.dumps(row["evaluation"])) for row in new["rows"]}
+    changed = {name for name, found in now.items() if before.get(name) != found}
+    again = {(one["first"], one["second"]) for one in new["comparisons"]}
     rows = {row["name"]: row for row in [*kept["rows"], *new["rows"]]}
-    comparisons = [one for one in kept["comparisons"] if not fresh & {one["first"], one["second"]}]
+    comparisons = [
+        one
+        for one in kept["comparisons"]
+        if not changed & {one["first"], one["second"]} and (one["first"], one["second"]) not in again
+    ]
     found = {**new, "rows": list(rows.values()), "comparisons": [*comparisons, *new["comparisons"]]}
     return {**found, **_elsewhere(kept, new)}
 

@@ -85,6 +85,13 @@ def test_rows_take_the_place_of_their_name_and_others_stay(tmp_path: Path, mater
     assert read_document(path) == json.loads(json.dumps(kept))
 
 
+def test_comparisons_of_a_row_that_came_out_the_same_stay(material: Material) -> None:
+    first = json.loads(json.dumps(document_of([entry("a", material), entry("b", material, 7)], material, resamples=10)))
+    second = document_of([entry("a", material), entry("c", material, 9)], material, resamples=10)
+    pairs = {(one["first"], one["second"]) for one in merged(first, second)["comparisons"]}
+    assert pairs == {("a", "b"), ("b", "a"), ("a", "c"), ("c", "a")}
+
+
 def test_other_choices_or_files_begin_anew(material: Material) -> None:
     one = document_of([entry("a", material)], material, resamples=10)
     other = document_of([entry("b", material)], material, resamples=20)
