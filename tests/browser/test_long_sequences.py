@@ -104,6 +104,59 @@ def test_moving_the_threshold_changes_the_address_and_a_reload_keeps_it(page, ad
     assert page.get_by_role("slider", name="Threshold (probability)").input_value() == "0.75"
 
 
+def dragged(page, container: str, first: float, last: float) -> None:
+    """Drag over a chart, from one part of its width to another."""
+    box = page.locator(f".st-key-{container} .nsewdrag").first.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + first * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (first + last) / 2 * box["width"], middle, steps=5)
+    page.mouse.move(box["x"] + last * box["width"], middle, steps=5)
+    page.mouse.up()
+
+
+def shown_region(page) -> tuple[int, int]:
+    """First and last base of the region in the address, from 1."""
+    first, last = re.search(r"region=[^&]*?(?::|%3A)([\d,%C]+)-([\d,%C]+)", page.url).groups()
+    return tuple(int(text.replace("%2C", "").replace(",", "")) for text in (first, last))
+
+
+@pytest.mark.parametrize(
+    ("container", "wanted"),
+    [("scan_overview", (0.25 * toy_house.LENGTH, 0.5 * toy_house.LENGTH)), ("scan_picture", (8_500, 9_000))],
+)
+def test_a_drag_over_the_strip_goes_there_and_one_over_the_picture_looks_closer(page, address, container, wanted):
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    opened(page, address, f"?stride=1&region={REGION.replace(',', '')}")
+    page.wait_for_timeout(1000)  # the chart is drawn anew once its fonts are there, which ends a drag
+    before = page.url
+    dragged(page, container, 0.25, 0.5)
+    page.wait_for_url(lambda url: url != before)
+    settled(page)
+    found = shown_region(page)
+    assert found == pytest.approx(wanted, rel=0.02)
+    expect(page.get_by_role("textbox", name="Region")).to_have_value(re.compile(re.escape(f"{found[0]:,}")))
+    page.reload()
+    page.wait_for_selector(CHART)
+    assert shown_region(page) == found
+
+
+def test_the_buttons_zoom_to_the_letters_and_back(page, address):
+    opened(page, address, f"?stride=1&region={REGION.replace(',', '')}")
+    page.get_by_role("button", name="Bases").click()
+    page.wait_for_url(lambda url: "region" in url and REGION.replace(",", "") not in url.replace("%3A", ":"))
+    settled(page)
+    first, last = shown_region(page)
+    assert last - first + 1 <= 300
+    page.locator(CHART).filter(has_text="log-odds").first.wait_for()  # what each base adds
+    near = page.url
+    page.get_by_role("button").filter(has_text="Zoom out").click()
+    page.wait_for_url(lambda url: url != near)
+    settled(page)
+    wider_first, wider_last = shown_region(page)
+    assert wider_last - wider_first > last - first
+
+
 @pytest.mark.parametrize(
     ("button", "start"),
     [("PNG", b"\x89PNG"), ("SVG", b"<?xml"), ("bedGraph", b"track type=bedGraph"), ("TSV", b"record\tposition")],
