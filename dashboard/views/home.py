@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import streamlit as st
 
 from dashboard import resources
@@ -92,12 +94,13 @@ def _counts() -> None:
     at_work = jobs.visible(user, states=[JobState.RUNNING, JobState.QUEUED])
     running = sum(job.state is JobState.RUNNING for job in at_work)
     shipped = sum(model.shipped for model in models)
-    readers = sum(model.kind == "language-model" for model in models)
+    kinds = Counter(model.kind for model in models)
+    scanning = f", {kinds['track']:,} that scan{'s' if kinds['track'] == 1 else ''}" if kinds["track"] else ""
     shown = [
         (
             _number(len(models), "model"),
-            f"{_number(readers, 'language model')}, {_number(len(models) - readers, 'classifier')}; {shipped} of them "
-            "came with dnalm. With figures, cards and where each came from.",
+            f"{_number(kinds['language-model'], 'language model')}, {_number(kinds['classifier'], 'classifier')}"
+            f"{scanning}; {shipped} of them came with dnalm. With figures, cards and where each came from.",
             ("models", "All models", ":material/category:"),
         ),
         (
