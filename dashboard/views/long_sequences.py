@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import resources
+from dashboard.charts.overview import HEIGHT
 from dashboard.saying import plain
 from dashboard.views.genome_browser import genome_browser
 from dashboard.views.scan_choice import read_choice
@@ -36,8 +37,10 @@ def main() -> None:
     for problem in choice.problems:
         st.warning(plain(problem), icon=":material/warning:")
     matches(choice)
-    if choice.state.view == "picture":
-        overview(choice)
+    # Filled at the end, since the picture is what people wait for; its place is kept, so that nothing jumps.
+    strip = st.container(key="scan_strip", gap=None)
+    if choice.state.view == "picture" and len(choice.region) < len(choice.record):
+        strip.html(f"<style>.st-key-scan_strip {{ min-height: {HEIGHT}px; }}</style>")
     found = scanned(choice)
     if found and choice.state.view == "browser":
         threshold = choice.state.threshold
@@ -48,6 +51,9 @@ def main() -> None:
     else:
         with st.container(horizontal=True):
             travel(choice)
+    if choice.state.view == "picture":
+        with strip:
+            overview(choice)
 
 
 def _nothing_here(has_models: bool) -> None:
