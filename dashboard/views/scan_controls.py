@@ -13,7 +13,8 @@ from dashboard.saying import plain
 from dashboard.state import MODES, MOST_MODELS, STRANDS, STRIDES, VIEWS, WIDEST_WINDOW
 from dashboard.views.scan_choice import Choice
 from dnalm.errors import DnalmError
-from dnalm.sequences import Region
+from dnalm.sequences import lies_in
+from dnalm.tracks.places import moved_into
 
 SHORTEST_REGION = 60
 # What a biologist uploads is a genome or a plasmid; larger sequences are scanned with `dnalm scan`. Megabytes.
@@ -153,7 +154,7 @@ def travel(choice: Choice) -> None:
     span, place = len(region), choice.state.peak
     middle = region.start + span // 2
     # One zooms to the site that one looks at.
-    inside = place is not None and region.start <= place.position < region.end
+    inside = place is not None and lies_in(place.position, region.start, region.end, choice.circle)
     target = place.position if place is not None and inside else middle
     near, far = max(span // 2, min(SHORTEST_REGION, span)), min(span * 2, length)
     steps = {
@@ -165,9 +166,7 @@ def travel(choice: Choice) -> None:
         "Whole record": (":material/zoom_out_map:", 0, length),
     }
     for label, (icon, start, wide) in steps.items():
-        wide = min(wide, length)
-        start = min(max(start, 0), length - wide)
-        there = Region(region.record, start, start + wide)
+        there = moved_into(choice.record, start, wide)
         st.button(label, key=f"scan_go_{label}", icon=icon, on_click=_go, args=(str(there),), disabled=there == region)
 
 

@@ -10,7 +10,8 @@ from dashboard.charts.overview import Overview, overview_figure, words
 from dashboard.charts.theme import look
 from dashboard.views.scan_choice import Choice
 from dashboard.views.scan_controls import SHORTEST_REGION
-from dnalm.sequences import Region
+from dnalm.sequences import Record, Region
+from dnalm.tracks.places import moved_into
 
 
 def overview(choice: Choice) -> None:
@@ -34,20 +35,20 @@ def overview(choice: Choice) -> None:
             overview_figure(shown, look()),
             theme=None,
             key=key,
-            on_select=lambda: _picked(key, region, len(record)),
+            on_select=lambda: _picked(key, record),
             selection_mode="box",
             config={"displayModeBar": False},
             alt=f"{words(shown)} The stretch that is shown, {region}, is framed. The field Region does the same.",
         )
-        watch("scan_overview", key, lambda at, _: _go(around(region.record, at, len(region), len(record))), click=True)
+        watch("scan_overview", key, lambda at, _: _go(around(record, at, len(region))), click=True)
 
 
-def _picked(key: str, region: Region, length: int) -> None:
+def _picked(key: str, record: Record) -> None:
     """A drag gives its stretch."""
     for box in st.session_state[key]["selection"].get("box", []):
         ends = [float(x) for x in box.get("x", [])]
         if len(ends) >= 2:
-            _go(around(region.record, (min(ends) + max(ends)) / 2, max(ends) - min(ends), length))
+            _go(around(record, (min(ends) + max(ends)) / 2, max(ends) - min(ends)))
 
 
 def _go(there: Region) -> None:
@@ -55,8 +56,7 @@ def _go(there: Region) -> None:
     st.query_params.pop("peak", None)
 
 
-def around(record: str, middle: float, span: float, length: int) -> Region:
+def around(record: Record, middle: float, span: float) -> Region:
     """A region of a span around a 1-based place, moved into the record, not shorter than can be shown."""
-    wide = min(max(round(span), SHORTEST_REGION), length)
-    start = min(max(round(middle - 1 - wide / 2), 0), length - wide)
-    return Region(record, start, start + wide)
+    wide = max(round(span), SHORTEST_REGION)
+    return moved_into(record, round(middle - 1 - wide / 2), wide)

@@ -128,7 +128,7 @@ def _chart(choice: Choice, scanned: Sequence[Scanned], shown: Shown) -> None:
 
 def _zoomed(choice: Choice, low: float, high: float) -> None:
     """What is zoomed to becomes the region, which is then shown as finely as it can be."""
-    there = around(choice.record.id, (low + high) / 2, high - low, len(choice.record))
+    there = around(choice.record, (low + high) / 2, high - low)
     if there != choice.region:
         st.query_params["region"] = str(there)
 

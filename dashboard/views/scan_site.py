@@ -15,6 +15,7 @@ from dashboard.saying import plain
 from dashboard.state import Place
 from dashboard.views.scan_choice import Choice
 from dnalm.alphabet import decode
+from dnalm.sequences import lies_in
 from dnalm.tracks import Track, site_window
 from dnalm.tracks.boxes import find_boxes
 from dnalm.tracks.picture import shown_at
@@ -121,7 +122,7 @@ def _genes(choice: Choice, place: Place) -> list[list[object]]:
     rows = []
     for gene, _ in neighbours(place.position, choice.record, choice.genes, most=_NEAR):
         row = _row(choice, place, f"start of a gene ({gene.kind})", gene.name, gene.start_site, gene.strand)
-        if gene.start <= place.position < gene.end:
+        if lies_in(place.position, gene.start, gene.end, choice.circle):
             row[-1] = f"{row[-1]}; the site lies in the gene"
         rows.append(row)
     return rows

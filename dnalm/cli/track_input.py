@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dnalm.cli.frame import progress
+from dnalm.cli.frame import progress, say
 from dnalm.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,6 +96,34 @@ def read_subject(name: str, genome: Genome, regions: Sequence[Region], **options
         raise InputError(f"{name} is a {kind}; a classifier or a track model is wanted here")
     tracks = [scanned(loaded, record, region, **options) for record, region in _wanted(genome, regions)]
     return Subject(loaded.name, tracks, loaded.config.threshold, loaded, _seen(loaded))
+
+
+def on_shared(subjects: Sequence[Subject]) -> list[Subject]:
+    """Each cut to the stretches that all of them score, since figures are compared on the same bases alone.
+
+    A file of windows does not reach as near to a record's ends as one that holds a score for every base.
+
+    Raises:
+        InputError: there is no such stretch.
+    """
+    from dnalm.sequences import Region
+
+    spans = [[Region(track.record, track.start, track.end) for track in one.tracks] for one in subjects]
+    shared = spans[0]
+    for several in spans[1:]:
+        shared = [
+            Region(a.record, max(a.start, b.start), min(a.end, b.end))
+            for a in shared
+            for b in several
+            if a.record == b.record and max(a.start, b.start) < min(a.end, b.end)
+        ]
+    if not shared:
+        raise InputError(f"no base is scored by all of {', '.join(one.name for one in subjects)}")
+    if all(several == shared for several in spans):
+        return list(subjects)
+    some = ", ".join(str(region) for region in shared[:3]) + (f" and {len(shared) - 3} more" * (len(shared) > 3))
+    say(f"compared on the stretches that all of them score: {some}")
+    return [replace(one, tracks=[_within(one.tracks, region) for region in shared]) for one in subjects]
 
 
 def scanned(model: Classifier | TrackModel, record: Record, region: Region | None = None, **options: Any) -> Track:

@@ -64,14 +64,14 @@ def evaluate(
     A call is right when a known site of its strand lies within the tolerance; a site is found once.
     """
     from dnalm.annotation import read_sites
-    from dnalm.cli.track_input import Genome, read_subject
+    from dnalm.cli.track_input import Genome, on_shared, read_subject
     from dnalm.datasets.named_files import named_file
     from dnalm.sequences import Region
     from dnalm.tracks.evaluate import TOLERANCES
 
     read = Genome.read(genome, circular)
     regions = [Region.parse(text) for text in region or ()]
-    subjects = [read_subject(name, read, regions) for name in tracks]
+    subjects = on_shared([read_subject(name, read, regions) for name in tracks])
     known = read_sites(named_file(truth), record=read.first(subjects[0].tracks))
     seen = [Region.parse(text) for text in trained_on] if trained_on else None
     learn = [Region.parse(text) for text in train_region or ()]
@@ -131,6 +131,9 @@ def _scored(
     # What any of them has seen is held against all: they are compared on what none has.
     said = [region for one in subjects for region in one.seen or ()]
     union = list(seen) if seen is not None else said if any(one.seen is not None for one in subjects) else None
+    silent = [one.name for one in subjects if one.seen is None]
+    if seen is None and union is not None and silent:
+        say(f"{', '.join(silent)}: not said what was trained on; held-out is what the others have not seen")
     return [
         score(
             one.name,

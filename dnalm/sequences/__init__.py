@@ -4,7 +4,7 @@ from dnalm.sequences.blocks import Header
 from dnalm.sequences.labelled import read_any, read_two_fasta
 from dnalm.sequences.opening import open_text
 from dnalm.sequences.reading import read_records, stream_codes
-from dnalm.sequences.record import LabelledSequence, Record, Region, require_length
+from dnalm.sequences.record import LabelledSequence, Record, Region, lies_in, require_length
 from dnalm.sequences.table import read_labelled
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LabelledSequence",
     "Record",
     "Region",
+    "lies_in",
     "open_text",
     "read_any",
     "read_labelled",

@@ -157,6 +157,18 @@ def require_length(record: Record | LabelledSequence, minimum: int, *, source: s
         raise InputError(f"{where} {record.id!r} has {length:,} {bases}, at least {minimum:,} are needed.")
 
 
+def lies_in(position: int, start: int, end: int, circle: int | None = None) -> bool:
+    """Whether a base lies in a stretch, which on a circle may run on past the origin.
+
+    Args:
+        position: 0-based, within the record.
+        start: first base of the stretch, 0-based.
+        end: one past its last.
+        circle: bases of the record where it is a circle.
+    """
+    return start <= position < end or (circle is not None and start <= position + circle < end)
+
+
 def _around(codes: Codes, start: int, end: int) -> Codes:
     """The stretch of a circle, `start` and `end` anywhere."""
     length = len(codes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dnalm.annotation import Gene, Site
 from dnalm.errors import InputError
-from dnalm.sequences import Record, Region
+from dnalm.sequences import Record, Region, lies_in
 
 FLANK = 2_000
 """Bases shown to either side of what was named."""
@@ -126,6 +126,20 @@ def _stretch(record: Record, first: int, last: int, text: str) -> Region:
     return Region(record.id, first - 1, last)
 
 
+def moved_into(record: Record, start: int, span: int) -> Region:
+    """A stretch of `span` bases that begins at `start`, or as near to it as the record has room for.
+
+    Args:
+        record: on a circle there is room all round: a stretch may run over the origin.
+        start: 0-based; below 0 and beyond the record is let in.
+        span: bases; of a record that is shorter, all of it.
+    """
+    length = len(record)
+    wide = min(span, length)
+    low = start % length if record.circular and wide < length else min(max(start, 0), length - wide)
+    return Region(record.id, low, low + wide)
+
+
 def _around(record: Record, start: int, end: int, flank: int) -> Region:
     low, high = start - flank, end + flank
     if record.circular and len(record) > end - start + 2 * flank:
@@ -186,7 +200,7 @@ def neighbours(
             half = len(record) // 2
             step = (step + half) % len(record) - half
         distance = step if gene.strand == "+" else -step
-        inside = gene.start <= position < gene.end
+        inside = lies_in(position, gene.start, gene.end, len(record) if record.circular else None)
         if abs(step) <= reach or inside:
             found.append((abs(step) if not inside else 0, gene, distance))
     return [(gene, distance) for _, gene, distance in sorted(found, key=lambda one: one[0])[:most]]

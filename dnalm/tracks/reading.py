@@ -79,8 +79,8 @@ def _track(path: Path, record: str, sites: _Sites, length: int) -> Track:
     strides = {stride for _, _, stride in sites.values()}
     start = min(int(positions[0]) for positions, _, _ in sites.values())
     last = max(int(positions[-1]) for positions, _, _ in sites.values())
-    offsets = {(int(positions[0]) - start) % min(strides) for positions, _, _ in sites.values()}
-    stride = min(strides) if len(strides) == 1 and offsets == {0} else 1
+    even = len(strides) == 1 and not any(((at - start) % min(strides)).any() for at, _, _ in sites.values())
+    stride = min(strides) if even else 1
     if length and last >= length:
         raise InputError(f"{path}: base {last + 1:,} of {record} is beyond its {length:,} bases")
     grid = np.arange(start, last + 1, stride, dtype=np.int64)
@@ -190,9 +190,10 @@ def _intervals(path: Path, body: bytes) -> pd.DataFrame:
 def _step_of(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> int:
     """Bases from site to site: the largest step of which all distances and lengths are multiples.
 
-    The last length may be cut off by the end of what was scanned, so it is not looked at.
+    A length before a gap, and the last one, may be cut off by the end of what was scanned: the others say it, if any.
     """
-    steps = np.concatenate([np.diff(starts), (ends - starts)[:-1]])
+    joined = (ends - starts)[:-1][starts[1:] == ends[:-1]]
+    steps = joined if len(joined) else np.concatenate([np.diff(starts), (ends - starts)[:-1]])
     return max(1, int(np.gcd.reduce(np.abs(steps)))) if len(steps) else 1
 
 
@@ -240,6 +241,8 @@ def _of_bigwig(reader: Any, record: str, size: int) -> tuple[NDArray[np.int64], 
     if not len(looked_at):
         return None
     stride = _step_of(looked_at[:, 0], looked_at[:, 1])
+    if ((looked_at[:, 0] - looked_at[0, 0]) % stride).any():  # several stretches, not on one grid
+        stride = 1
     positions, scores = [], []
     for first in range(int(looked_at[0, 0]), size, _CHUNK // stride * stride):
         last = min(first + _CHUNK // stride * stride, size)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnalm.metrics.sites import Found, match
-from dnalm.sequences import Region
+from dnalm.sequences import Region, lies_in
 from dnalm.tracks.peaks import Peak
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def slide(
     scores = np.array([peak.probability for peak in ranked], dtype=np.float64)
     # A call at the edge of the stretch may be that of a site just beyond it.
     around = [site for site in sites if site.record == stretch.record]
-    here = [site for site in around if _between(site.position, stretch.start, stretch.end, circular_length)]
-    spoken = np.array([_between(peak.position, low, high, circular_length) for peak in ranked], dtype=bool)
+    here = [site for site in around if lies_in(site.position, stretch.start, stretch.end, circular_length)]
+    spoken = np.array([lies_in(peak.position, low, high, circular_length) for peak in ranked], dtype=bool)
     right = _match(ranked, around, tolerance, circular_length).right & spoken
     site_scores = np.sort(_match(ranked, here, tolerance, circular_length).site_score)[::-1]
     found = np.searchsorted(-site_scores, -scores, side="right")
@@ -158,11 +158,6 @@ def _match(peaks: Sequence[Peak], sites: Sequence[Site], tolerance: int, circle:
         tolerance,
         circular_length=circle,
     )
-
-
-def _between(position: int, low: int, high: int, circle: int | None) -> bool:
-    """Whether a position lies in a stretch, which on a circle may run on past the origin."""
-    return low <= position < high or (circle is not None and low <= position + circle < high)
 
 
 def _inside(position: int, record: str, covered: Region | None) -> bool:

@@ -184,6 +184,20 @@ def test_several_tracks_are_compared_on_the_same_blocks(model, genome, truth, tm
     assert "the names here are" in run(*words, "--against", "nobody", code=2).stderr
 
 
+def test_a_file_that_ends_earlier_is_compared_on_what_both_score(model, genome, truth, tmp_path) -> None:
+    scan = tmp_path / "part.tsv"
+    run("scan", model, genome, "--region", "chr:301-3,000", "-o", scan)
+    words = ("tracks", "evaluate", model, scan, "--genome", genome, "--truth", truth, "--tolerance", 5, "--json")
+    done = run(*words)
+    (pair,) = (Comparison.from_dict(one) for one in json.loads(done.stdout)["comparisons"])
+    assert pair.row(tolerance=5).ratios["auprc"].value == 1  # the same scores on the same bases
+    assert "all of them score: chr:3" in done.stderr
+    assert "part: not said what was trained on" in done.stderr
+    run("scan", model, genome, "--region", "chr:3,501-4,000", "-o", tmp_path / "rest.tsv")
+    apart = run(*words[:2], scan, tmp_path / "rest.tsv", *words[4:], code=2).stderr
+    assert "no base is scored by all of part, rest" in apart
+
+
 def test_a_calibration_is_learned_kept_and_written_beside_the_calls(home, noisy, genome, truth, tmp_path) -> None:
     kept, out = tmp_path / "calibration.json", tmp_path / "calls.tsv"
     words = ("tracks", "calibrate", noisy, "--genome", genome, "--truth", truth, "-o", kept, "--distance", 5)

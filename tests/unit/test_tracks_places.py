@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from dnalm.annotation import Gene, Site
 from dnalm.errors import InputError
 from dnalm.sequences import Record, Region
-from dnalm.tracks.places import find_place, neighbours
+from dnalm.tracks.places import find_place, moved_into, neighbours
 
 
 def record(name, length, *, circular=False):
@@ -111,3 +113,25 @@ def test_whatever_is_typed_gives_a_place_or_a_sentence(text):
 def test_the_genes_nearest_to_a_site_with_how_far_their_starts_lie():
     near = neighbours(13_100, LINE, GENES, most=2)
     assert [(gene.name, distance) for gene, distance in near] == [("lacZ", 101), ("lacI", -1_899)]
+
+
+def test_a_site_past_the_origin_lies_in_the_gene_that_runs_over_it():
+    assert [(gene.name, distance) for gene, distance in neighbours(100, CIRCLE, GENES)] == [("repA", -200)]
+    assert neighbours(100, replace(CIRCLE, circular=False), GENES, reach=10) == []
+
+
+@pytest.mark.parametrize(
+    ("circular", "start", "span", "there"),
+    [
+        (False, -30, 100, (0, 100)),
+        (False, 4_950, 100, (4_900, 5_000)),
+        (True, -30, 100, (4_970, 5_070)),
+        (True, 4_950, 100, (4_950, 5_050)),
+        (True, 5_010, 100, (10, 110)),
+        (True, 700, 9_000, (0, 5_000)),
+        (False, 700, 9_000, (0, 5_000)),
+    ],
+)
+def test_a_stretch_is_moved_into_a_line_and_round_a_circle(circular, start, span, there):
+    region = moved_into(replace(CIRCLE, circular=circular), start, span)
+    assert (region.start, region.end) == there

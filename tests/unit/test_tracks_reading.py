@@ -72,6 +72,18 @@ def test_several_records_and_a_wrapped_region(tmp_path) -> None:
         assert np.isnan(second.forward[3:998]).all()
 
 
+@pytest.mark.parametrize("suffix", [".bedgraph", ".tsv"])
+def test_sites_further_apart_than_a_base_come_back_over_the_origin(tmp_path, suffix: str) -> None:
+    # Sites 973, 983, 993 and 3; the scan ended at base 8, half way through the last.
+    one = track([0.1, 0.2, 0.3, 0.4], None, start=973, stride=10, record="plasmid")
+    one = replace(one, end=1_008)
+    (back,) = read_tracks(write_track([one], tmp_path / f"o{suffix}")[0], lengths={"plasmid": 1000})
+    scored = np.flatnonzero(~np.isnan(back.forward))
+    assert dict(zip(back.positions[scored].tolist(), back.forward[scored].tolist(), strict=True)) == pytest.approx(
+        {973: 0.1, 983: 0.2, 993: 0.3, 3: 0.4}
+    )
+
+
 @pytest.mark.parametrize("suffix", [".bw", ".bedgraph", ".tsv"])
 def test_the_reverse_strand_alone_comes_back_as_the_reverse_strand(tmp_path, suffix: str) -> None:
     (file,) = write_track(replace(track([0, 0], [0.5, 0.25]), forward=None), tmp_path / f"x{suffix}")
