@@ -15,8 +15,8 @@ LANGUAGE_MODELS = ("ecoli-lm", "bacteria-lm")
 """Of bacteria: in each of their tables, as not yet run where there is no such model."""
 HUMAN = ("human-lm",)
 """Of human transcripts: in the tables of mammals' sequences."""
-WITHOUT = {"ecoli-unseen-lm": "ecoli-sigma70-81"}
-"""Language models whose text held nothing of a dataset: they stand in that dataset's tables, and in no other's."""
+WITHOUT = {"ecoli-unseen-lm": "ecoli-sigma70-81", "ecoli-region-lm": "ecoli-sigma70-tss"}
+"""Language models whose text held nothing of a dataset, or of its test part: they stand in its tables and no other."""
 GENOME = "ecoli-k12"
 HELD_OUT = "last-tenth"
 TEXT = "pre-training-text"
