@@ -14,6 +14,7 @@ from dnalm.model.config import MemberConfig, WideHeadConfig
 from dnalm.model.predict import rows_by_length
 from dnalm.training import dual, wide
 from dnalm.training.dual import PENALTIES, SHARES, newton
+from dnalm.training.members import head_configs
 from dnalm.training.seeding import seeded
 from dnalm.training.unfreezing import member_logits
 from dnalm.training.wide import fit_wide
@@ -119,6 +120,13 @@ def test_a_signal_in_one_place_makes_places_count():
     result = fit(one, sequences, targets)
     assert result.shares["places"] > 0
     assert (result.logits.argmax(1) == targets).mean() > 0.9
+
+
+def test_long_windows_are_looked_at_less_closely():
+    (short,), (long,) = head_configs("wide", 500), head_configs("wide", 1000)
+    assert (short.window, short.window_step) == (5, 2)
+    assert (long.window, long.window_step) == (17, 8)
+    assert long.length == 1000
 
 
 def test_several_classes():
