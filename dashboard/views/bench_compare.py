@@ -16,7 +16,7 @@ from dnalm.datasets import Dataset
 from dnalm.errors import DnalmError, InputError
 from dnalm.evaluation.bench import pairs
 from dnalm.evaluation.bench.entries import Entry
-from dnalm.model.bundle import list_bundles
+from dnalm.model.bundle import list_bundles, read_bundle
 
 MOST_LISTED = 200
 
@@ -169,9 +169,16 @@ def _truth(entry: Entry, shown: pd.DataFrame, names: dict[str, str]) -> dict[str
     try:
         labels: list[object] = list(Dataset.load(entry.data).labels)
     except DnalmError:
-        labels = [f"class {number + 1}" for number in range(int(shown.filter(like="called").to_numpy().max()) + 1)]
+        labels = list(_labels_of_model(entry.data, 1 + int(shown.filter(regex="called|truth").to_numpy().max())))
     heads = {"truth": "It is", **{f"{one}_called": f"{names[one]} says" for one in ("first", "second")}}
     return {words: [labels[number] for number in shown[name]] for name, words in heads.items()}
+
+
+def _labels_of_model(data: str, classes: int) -> Sequence[str]:
+    """The classes' names as the model that ships for a set has them, where the set itself has not been made here."""
+    folder = next((folder for folder in list_bundles() if folder.name == data), None)
+    labels = read_bundle(folder).config.labels if folder is not None else []
+    return labels if len(labels) >= classes else [f"class {number + 1}" for number in range(classes)]
 
 
 def _sequences(entry: Entry, rows: list[int]) -> dict[str, list[object]]:

@@ -8,7 +8,7 @@ from dashboard.charts.bench import KINDS
 from dashboard.figures import TITLES
 from dashboard.person import acting_user
 from dashboard.saying import plain
-from dashboard.views import bench_compare, bench_parts, bench_pictures, bench_starts, bench_table
+from dashboard.views import bench_compare, bench_models, bench_parts, bench_pictures, bench_starts, bench_table
 from dnalm.datasets.recipes import of_id
 from dnalm.errors import DnalmError
 from dnalm.evaluation.bench.benches import Bench, bench, benches, known_names
@@ -51,6 +51,7 @@ def page() -> None:
         bench_pictures.show(chosen, rows, figure, ticked)
         bench_compare.show(ticked)
         bench_starts.show(rows)
+    bench_models.show(user, chosen)
     bench_table.take_away(user, chosen, rows, figure)
 
 

@@ -118,7 +118,7 @@ def test_rows_of_one_split_stand_together_and_say_why_they_are_not_ranked(result
     page = opened(task=TASK)
     found = table(page)
     assert found["Model"].tolist() == [
-        *("bacteria-lm+wide", "kmer logistic", "gc alone", "kmer logistic"),
+        *("bacteria-lm+wide", "k-mers, logistic", "GC alone", "k-mers, logistic"),
         *("CNN (CNNProm)", "ULMFiT, pre-trained on several bacteria"),
     ]
     assert found["Split"].tolist() == ["grouped 5-fold"] * 3 + ["random 5-fold"] + ["as published"] * 2
@@ -132,10 +132,10 @@ def test_rows_of_one_split_stand_together_and_say_why_they_are_not_ranked(result
 
 def test_the_choice_of_rows_and_split_lives_in_the_address(results):
     page = opened(task=TASK, show="dnalm,plain", split="grouped", figure="auroc")
-    assert table(page)["Model"].tolist() == ["bacteria-lm+wide", "kmer logistic", "gc alone"]
+    assert table(page)["Model"].tolist() == ["bacteria-lm+wide", "k-mers, logistic", "GC alone"]
     assert list(table(page).columns[2:4]) == ["AUROC", "95 % interval"]
     page.segmented_control(key="bench_split").set_value("random").run()
-    assert table(page)["Model"].tolist() == ["kmer logistic"]
+    assert table(page)["Model"].tolist() == ["k-mers, logistic"]
     assert page.query_params["split"] == "random"
     page.selectbox(key="bench_task").set_value("dog-enhancers").run()
     assert page.query_params["task"] == "dog-enhancers"
@@ -158,10 +158,10 @@ def test_ticked_rows_show_curves_and_the_paired_test(results):
     assert "expected calibration error" in shown
     assert "corrected for 2 comparisons" in shown
     found = page.dataframe[1].value.set_index("Row")
-    assert list(found.index) == ["bacteria-lm+wide", "gc alone"]
+    assert list(found.index) == ["bacteria-lm+wide", "GC alone"]
     assert found.loc["bacteria-lm+wide", "MCC, difference"].startswith("+")
-    assert found.loc["gc alone", "MCC, difference"].startswith("-")
-    assert float(found.loc["gc alone", "p, corrected"]) < 0.05
+    assert found.loc["GC alone", "MCC, difference"].startswith("-")
+    assert float(found.loc["GC alone", "p, corrected"]) < 0.05
     assert "Tick just two" in shown
 
 
@@ -170,8 +170,8 @@ def test_two_ticked_rows_show_what_was_set_differently_and_where_they_disagree(r
     changed = page.dataframe[2].value
     assert changed["What"].tolist() == ["heads.wide"]
     listed = page.dataframe[3].value
-    assert listed["Right"].isin(["bacteria-lm+wide", "kmer logistic"]).all()
-    gap = (listed["bacteria-lm+wide"] - listed["kmer logistic"]).abs()
+    assert listed["Right"].isin(["bacteria-lm+wide", "k-mers, logistic"]).all()
+    gap = (listed["bacteria-lm+wide"] - listed["k-mers, logistic"]).abs()
     assert gap.is_monotonic_decreasing
     assert f"On {len(listed)}:" in words(page)
 
@@ -197,6 +197,31 @@ def test_a_damaged_file_of_results_is_one_sentence(results):
     (results / f"{TASK}.json").write_text("{")
     page = opened(task=TASK)
     assert "not JSON" in page.error[0].value
+
+
+def test_every_table_that_can_be_run_leads_to_a_model_that_learnt_its_set(home):
+    st.cache_data.clear()
+    for one in benches().values():
+        page = opened(task=one.name)
+        assert ("Look into a model that learnt this" in words(page)) == bool(one.tasks)
+        shipped = {task.data for task in one.tasks} & {line.value.strip("*") for line in page.markdown}
+        assert bool(shipped) == bool(one.tasks), one.name
+
+
+def test_reads_of_many_genera_are_compared_and_their_disagreements_name_the_genera(home):
+    st.cache_data.clear()
+    task = "16s-amplicon"
+    pair = f"{task}/grouped/bacteria-lm+wide,{task}/grouped/naive_bayes_8"
+    page = opened(task=task, figure="f1", rows=pair)
+    assert not page.error
+    assert table(page)["Model"].tolist()[:2] == ["k-mers, logistic", "bacteria-lm+wide"]
+    against, _, listed = (part.value for part in page.dataframe[1:])
+    assert against["Row"].tolist() == ["naive Bayes on 8-mers"]
+    assert {"It is", "bacteria-lm+wide says", "naive Bayes on 8-mers says"} <= set(listed.columns)
+    apart = listed["bacteria-lm+wide says"] != listed["naive Bayes on 8-mers says"]
+    assert apart.all()
+    genera = pd.concat([listed["It is"], listed["bacteria-lm+wide says"]])
+    assert not genera.str.startswith("class ").any(), genera.head()
 
 
 def test_every_benchmark_opens_with_what_ships():

@@ -132,7 +132,7 @@ def test_each_row_says_what_it_is_and_why_it_cannot_be_ranked(results: Path) -> 
     assert (theirs.figures["mcc"].value, theirs.figures["mcc"].low, theirs.split) == (0.759, None, "as published")
     assert "grouped folds" in theirs.note
     plain = found["bsubtilis-promoters-81/grouped/gc_alone"]
-    assert (plain.model, plain.what, plain.labels, plain.seeds) == ("gc alone", "plain baseline", 1098, 3)
+    assert (plain.model, plain.what, plain.labels, plain.seeds) == ("GC alone", "plain baseline", 1098, 3)
     assert "Harder than the published split" in plain.note
     assert "auroc" not in plain.figures
     ours = found["bsubtilis-promoters-81/random/bacteria-lm+wide"]

@@ -320,8 +320,8 @@ def test_the_command_runs_a_task_and_the_page_is_written_from_what_it_kept(
     assert "10 of 10 units measured" in found.stderr
     assert told("report", "--from", into, "-o", str(tmp_path / "docs")).exit_code == 0
     text = (tmp_path / "docs" / "results.md").read_text().split("## A toy")[1]
-    assert "| kmer logistic | not yet run |" in text
-    assert "| gc alone | not yet run |" not in text
+    assert "| k-mers, logistic | not yet run |" in text
+    assert "| GC alone | not yet run |" not in text
     left = told("run", "toy", "--to-do").stdout.split()
     assert "toy/grouped/kmer_logistic.seed0.fold0" in left
     assert "toy/grouped/gc_alone.seed0.fold0" not in left

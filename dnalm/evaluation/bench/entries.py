@@ -14,7 +14,7 @@ from dnalm.evaluation import published
 from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.kept import rows_of
 from dnalm.evaluation.networks import METHOD, RANDOM
-from dnalm.evaluation.results.models import FINETUNED, is_network
+from dnalm.evaluation.results.models import FINETUNED, is_network, title_of
 from dnalm.evaluation.results.tasks import Task, seeds_of
 
 Kind = Literal["published", "dnalm", "plain"]
@@ -123,7 +123,7 @@ def _own(bench: Bench, task: Task, row: dict[str, Any]) -> Entry:
     return Entry(
         id="/".join([task.name, row["split"], row["model"], *([str(row["labels"])] if row["labels"] else [])]),
         kind="dnalm" if is_network(row["model"]) else "plain",
-        model=row["model"] if is_network(row["model"]) else row["model"].replace("_", " "),
+        model=title_of(row["model"]),
         what=_start(row["model"]),
         task=task.name,
         data=task.data,

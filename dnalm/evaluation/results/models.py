@@ -35,6 +35,25 @@ START_CODONS = ("ATG", "GTG", "TTG")
 ROTATIONS = 2
 ROTATED_UP_TO = 4000
 
+PLAIN_TITLES = {
+    "gc_alone": "GC alone",
+    "length_alone": "length alone",
+    "longest_orf": "longest reading frame",
+    "pwm": "weight matrix (PWM)",
+    "wam": "weight array (WAM)",
+    "markov": "Markov models",
+    "kmer_logistic": "k-mers, logistic",
+    "positional_logistic": "k-mers in place, logistic",
+    "windowed_logistic": "k-mers in windows, logistic",
+    "stacked_wam": "weight arrays, stacked",
+    "gradient_boosting": "k-mers, gradient boosting",
+    "one_layer_cnn": "one-layer CNN",
+    "plain_average": "average of plain models",
+    "naive_bayes_8": "naive Bayes on 8-mers",
+    RULE: "start codon at its place",
+}
+"""What plain baselines are called in tables, by name."""
+
 Models = Mapping[str, Path]
 
 
@@ -74,6 +93,11 @@ def _is_lm(folder: Path) -> bool:
 def is_network(model: str) -> bool:
     """Whether the name is START+HEAD."""
     return "+" in model
+
+
+def title_of(model: str) -> str:
+    """What a model is called in tables: START+HEAD stays as it is, which is what one types."""
+    return PLAIN_TITLES.get(model, model)
 
 
 def start_of(model: str) -> str | None:

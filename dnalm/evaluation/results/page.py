@@ -7,7 +7,7 @@ from typing import Any
 
 from dnalm.evaluation import published
 from dnalm.evaluation.networks import METHOD, RANDOM
-from dnalm.evaluation.results.models import is_network
+from dnalm.evaluation.results.models import is_network, title_of
 from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows, seeds_of
 
@@ -137,7 +137,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
         "model",
         *(_TITLES[name] for name in task.figures),
         "seeds",
-        f"difference to {task.reference}",
+        f"difference to {title_of(task.reference or '')}",
         "seconds",
     )
     for split in task.splits:
@@ -154,7 +154,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
 
 
 def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
-    name = f"**{row.model}**" if is_network(row.model) else row.model.replace("_", " ")
+    name = f"**{row.model}**" if is_network(row.model) else title_of(row.model)
     if found is None:
         return [name, NOT_RUN, "", "", "", "", ""]
     figures = found["figures"]
@@ -238,7 +238,7 @@ def _few(task: Task, document: Document) -> list[str]:
     ancestor = {row.labels: row.figures for row in told}
     parts = []
     for figure in ("accuracy", "mcc"):
-        head = ("labels", *models, *(["published"] if told else []))
+        head = ("labels", *map(title_of, models), *(["published"] if told else []))
         body = []
         for size in dict.fromkeys(row.labels for row in expected):
             cells = [f"{size:,}"]
@@ -250,8 +250,8 @@ def _few(task: Task, document: Document) -> list[str]:
             body.append(cells)
         parts += [f"### {'MCC' if figure == 'mcc' else 'Accuracy'}", table(head, body)]
     parts.append(
-        f"Below each figure of dnalm's, its paired difference to {task.reference} on the same draws. Labels used for "
-        "validation are among those counted."
+        f"Below each figure of dnalm's, its paired difference to the {title_of(task.reference or '')} on the same "
+        "draws. Labels used for validation are among those counted."
     )
     if told:
         parts.append(f"Published: {told[0].model}. {published.load().tasks[task.published or ''].protocol.strip()}")
