@@ -15,7 +15,7 @@ from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.kept import rows_of
 from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.models import FINETUNED, is_network, title_of
-from dnalm.evaluation.results.tasks import Task, seeds_of
+from dnalm.evaluation.results.tasks import Task
 
 Kind = Literal["published", "dnalm", "plain"]
 SPLITS = {
@@ -175,7 +175,7 @@ def _start(model: str) -> str:
 
 
 def _partial(task: Task, row: dict[str, Any]) -> str:
-    wanted = len(seeds_of(task, row["labels"]))
+    wanted = len(task.seeds)
     return f"{len(row['seeds'])} of {wanted} seeds" if len(row["seeds"]) < wanted else ""
 
 

@@ -24,7 +24,7 @@ from dnalm.evaluation.results import predictions
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled, leak_of
 from dnalm.evaluation.results.models import Models, start_of
-from dnalm.evaluation.results.tasks import Row, Task, rows, seeds_of, side_units, units
+from dnalm.evaluation.results.tasks import Row, Task, rows, side_units, units
 from dnalm.evaluation.results.units import SCHEMA, Store, Unit
 from dnalm.files import write_whole
 from dnalm.locks import held
@@ -114,7 +114,7 @@ def _done(task: Task, row: Row, store: Store, models: Models) -> dict[int, list[
         return {}
     found: dict[int, list[Document]] = {}
     every = units(task, row)
-    for seed in seeds_of(task, row.labels):
+    for seed in task.seeds:
         of_seed = [unit for unit in every if unit.seed == seed]
         if all(store.path(unit).is_file() for unit in of_seed):
             documents = [store.current(unit, fingerprint(unit, models)) for unit in of_seed]

@@ -9,7 +9,7 @@ from dnalm.evaluation import published
 from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.models import is_network, title_of
 from dnalm.evaluation.results.services import render_services
-from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows, seeds_of
+from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows
 
 Document = Mapping[str, Any]
 NOT_RUN = "not yet run"
@@ -158,7 +158,7 @@ def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
     if found is None:
         return [name, NOT_RUN, "", "", "", "", ""]
     figures = found["figures"]
-    wanted = len(seeds_of(task, row.labels))
+    wanted = len(task.seeds)
     seeds = f"{len(found['seeds'])}" + (f" of {wanted}" if len(found["seeds"]) < wanted else "")
     return [
         name + _mark(found),
@@ -244,7 +244,7 @@ def _few(task: Task, document: Document) -> list[str]:
             cells = [f"{size:,}"]
             for model in models:
                 found = kept.get(Row(model, expected[0].split, size))
-                cells.append(_few_cell(found, figure, len(seeds_of(task, size))))
+                cells.append(_few_cell(found, figure, len(task.seeds)))
             if told:
                 cells.append(signed(ancestor.get(size, {}).get(figure)))
             body.append(cells)

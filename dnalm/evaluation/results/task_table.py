@@ -94,7 +94,7 @@ _PLAIN_150 = (
     "plain_average",
 )
 _MASKED = "Bases 100 to 102 are N in both classes, since the start codon there gives most answers away."
-_FEW_SIZES = (20, 50, 100, 200, 500, 1000, 3000)
+_FEW_SIZES = (20, 50, 100, 200, 500, 1000, 3000, 6791)
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -247,7 +247,6 @@ TASKS: dict[str, Task] = {
             (FEW,),
             (0, 1, 2, 3, 4),
             ("positional_logistic",),
-            starts=LANGUAGE_MODELS,
             reference="positional_logistic",
             published="ecoli-promoters-150-few-labels",
             labels=_FEW_SIZES,
@@ -260,7 +259,6 @@ TASKS: dict[str, Task] = {
             (FEW,),
             (0, 1, 2, 3, 4),
             ("positional_logistic",),
-            starts=LANGUAGE_MODELS,
             reference="positional_logistic",
             labels=_FEW_SIZES,
             note=_MASKED,

@@ -20,12 +20,7 @@ from dnalm.evaluation.results.task_table import (
 )
 from dnalm.evaluation.results.units import Unit
 
-__all__ = ["FOLDS", "TASKS", "Row", "Task", "in_order", "rows", "seeds_of", "side_units", "units"]
-
-
-def seeds_of(task: Task, labels: int | None) -> tuple[int, ...]:
-    """The seeds of a row: five draws up to 200 labels, three above, where there is less to chance."""
-    return task.seeds[:3] if labels is not None and labels > 200 else task.seeds
+__all__ = ["FOLDS", "TASKS", "Row", "Task", "in_order", "rows", "side_units", "units"]
 
 
 def rows(task: Task, models: Models, snapshots: Sequence[str] = ()) -> list[Row]:
@@ -62,7 +57,7 @@ def _apt(task: Task, data: str) -> bool:
 def units(task: Task, row: Row) -> list[Unit]:
     """The units of work that a row takes, seeds in order."""
     every: list[Unit] = []
-    for seed in seeds_of(task, row.labels):
+    for seed in task.seeds:
         if task.kind == "bits":
             every.append(Unit("bits", task.data, row.model, row.split, seed))
         elif task.kind in ("folds", "curve"):
