@@ -35,6 +35,8 @@ def show(ticked: Sequence[Entry]) -> None:
             st.warning(plain(said), icon=":material/warning:")
     found = [one for one in others if not apart[one.id]]
     if not found:
+        if len(others) == 1:
+            _changed(others[0], reference)
         return
     try:
         with st.spinner("Comparing sequence by sequence"):
@@ -100,9 +102,13 @@ def _changed(first: Entry, second: Entry) -> None:
     st.subheader("What was set differently?", anchor=False)
     found = pairs.changes(first, second)
     if found.empty:
-        st.write("Nothing: only the model differs.")
+        same = first.model == second.model
+        st.write("Nothing: only how the data were dealt differs." if same else "Nothing: only the model differs.")
         return
-    found.columns = ["What", label_of(first), label_of(second)]
+    names = [label_of(first), label_of(second)]
+    if names[0] == names[1]:
+        names = [f"{name}, {one.split}" for name, one in zip(names, (first, second), strict=True)]
+    found.columns = ["What", *names]
     st.dataframe(found, hide_index=True, key="bench_changes", alt=f"{len(found)} settings that differ")
 
 

@@ -25,7 +25,8 @@ def show(rows: Sequence[Entry]) -> None:
     st.header("Does pre-training pay?")
     st.caption(
         "The same head, fitted in the same way on the same folds; only what the encoder had read before differs, and "
-        "what reading it took. Differences are paired, to the encoder that had read nothing."
+        "what reading it took. Differences are paired, to the encoder that had read nothing, over the seeds that both "
+        "have: where one has more, they are not the difference of the two means."
     )
     for group, table in found.items():
         st.write(plain(f"{group}:"))
@@ -84,4 +85,9 @@ def _line(one: Entry, head: str, pair: pairs.Pair | None) -> dict[str, object]:
         line[f"{title}, difference"] = (
             f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})" if figure else ""
         )
-    return line | {"Seeds": one.seeds, "p, corrected": p_text(pair.adjusted) if pair else ""}
+    compared_on = "" if pair is None else str(len(pair.seeds))
+    return line | {
+        "Seeds": one.seeds,
+        "Seeds of both, compared": compared_on,
+        "p, corrected": p_text(pair.adjusted) if pair else "",
+    }

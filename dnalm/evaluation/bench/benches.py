@@ -103,7 +103,7 @@ def _own(name: str, dataset: Dataset) -> Bench:
         name,
         ("grouped", "random") if groups >= FOLDS else ("random",),
         plain=apt,
-        starts=(RANDOM, *find_models()) if one_length or several else (),
+        starts=(RANDOM, *find_models()),
         reference=reference,
     )
     span = f"{dataset.window} bp" if one_length else "sequences of several lengths"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.evaluation import published
 from dnalm.evaluation.bench.benches import Bench
 from dnalm.evaluation.bench.kept import rows_of
@@ -143,13 +144,20 @@ def _own(bench: Bench, task: Task, row: dict[str, Any]) -> Entry:
 
 def _group(bench: Bench, task: Task, row: dict[str, Any]) -> str:
     names = {
-        "grouped": "Grouped folds: no near copy of a tested sequence is learnt from",
+        "grouped": "Grouped folds: no read of a tested gene is learnt from"
+        if _of_genes(row)
+        else "Grouped folds: no near copy of a tested sequence is learnt from",
         "random": "Random folds, as most figures are published",
         "test": "The held-out part of the set",
         "few-labels": "The held-out part of the set, few labels",
     }
     hidden = "" if task.data == bench.table.dataset else ", start codon hidden"
     return names.get(row["split"], row["split"]) + hidden
+
+
+def _of_genes(row: dict[str, Any]) -> bool:
+    """Whether folds keep reads of one gene together, and not what looks alike."""
+    return (row.get("leak") or {}).get("by") == BY_SOURCE
 
 
 def leaks(rows: Sequence[Entry]) -> dict[str, str]:
@@ -159,10 +167,10 @@ def leaks(rows: Sequence[Entry]) -> dict[str, str]:
         leak = (one.row or {}).get("leak")
         if leak and one.group not in said:
             share = leak["shared"] / leak["of"] if leak["of"] else 0.0
-            said[one.group] = (
-                f"{leak['shared']:,} of {leak['of']:,} tested sequences ({share:.1%}) have a near copy among those "
-                "that were learnt from"
-            )
+            what = "have a near copy among those that were learnt from"
+            if leak.get("by") == BY_SOURCE:
+                what = "come from a gene that was learnt from, or are the same letter for letter as a read that was"
+            said[one.group] = f"{leak['shared']:,} of {leak['of']:,} tested sequences ({share:.1%}) {what}"
     return said
 
 
@@ -187,7 +195,8 @@ def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
     if task.data != bench.table.dataset:
         said.append("Other data than the published rows': what gives most answers of that set away is hidden here.")
     elif row["split"] == "grouped":
-        said.append("Harder than the published split: near copies of a held-out sequence are never trained on.")
+        kept_apart = "reads of a held-out gene" if _of_genes(row) else "near copies of a held-out sequence"
+        said.append(f"Harder than the published split: {kept_apart} are never trained on.")
     elif row["split"] not in LIKE_PUBLISHED:
         said.append("Another split than the published one.")
     if is_network(row["model"]) and row["fingerprint"].get("method", METHOD) != METHOD:

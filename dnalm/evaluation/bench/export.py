@@ -57,15 +57,18 @@ def export(bench: Bench, rows: Sequence[Entry], figures: Sequence[str], format: 
     """
     if format == "csv":
         return f"# {protocol_line(bench, rows)}\n" + frame(rows, figures).to_csv(index=False)
-    head = ["Model", "", "Split", "Labels", *(_title(name) for name in figures), "Source"]
+    head = ["Model", "", "Data", "Split", "Labels", "Seeds", *(_title(name) for name in figures), "Source", "Date"]
     body = [
         [
             one.model,
             one.what,
+            one.data,
             one.split,
             "" if one.labels is None else f"{one.labels:,}",
+            "" if one.seeds is None else str(one.seeds),
             *(text_of(one, name) for name in figures),
             one.source,
+            one.date,
         ]
         for one in rows
     ]
@@ -96,7 +99,7 @@ def _latex(protocol: str, head: list[str], body: list[list[str]]) -> str:
     def line(cells: list[str]) -> str:
         return "  " + " & ".join(map(_escaped, cells)) + r" \\"
 
-    columns = "lll" + "r" * (len(head) - 4) + "l"
+    columns = "llll" + "r" * (len(head) - 6) + "ll"
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
