@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ from toy_models import toy_dataset
 
 from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.datasets import Dataset
-from dnalm.datasets.dataset import table_of
+from dnalm.datasets.dataset import BY_SOURCE, table_of
 from dnalm.evaluation import several
 from dnalm.evaluation.bench.curves import curves
 from dnalm.evaluation.features import words_of_both_strands
 from dnalm.evaluation.folds import Calls, OutOfFold
 from dnalm.evaluation.paired import mcnemar
-from dnalm.evaluation.results import predictions
+from dnalm.evaluation.results import measure, predictions
 from dnalm.evaluation.results.gather import gather
 from dnalm.evaluation.results.intervals import CALL_FIGURES, mean_figures
 from dnalm.evaluation.results.page import render
@@ -152,7 +153,7 @@ def test_a_task_of_several_classes_is_measured_kept_and_read_back(
     assert set(best["figures"]) == set(CALL_FIGURES)
     assert best["difference"]["to"] == "gc_alone"
     # Five reads of each gene: whole genes are dealt to grouped folds, single reads to random ones.
-    assert best["leak"] == {"shared": 0, "of": 150}
+    assert best["leak"] == {"shared": 0, "of": 150, "by": BY_SOURCE}
     assert rows["naive_bayes_8", "random"]["leak"]["shared"] > 100
     path = predictions.predictions_file(tmp_path / "rows", "genera")
     (found,), table = predictions.read(path, "grouped", "naive_bayes_8", [0])
@@ -173,3 +174,13 @@ def test_a_task_of_two_classes_still_gives_probabilities_of_the_positive_one(hom
     gather(task, store, {}, tmp_path)
     (found,), _ = predictions.read(predictions.predictions_file(tmp_path, "two"), "random", "gc_alone", [0])
     assert isinstance(found, OutOfFold)
+
+
+def test_a_read_that_equals_a_read_of_another_gene_is_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relatives share stretches letter for letter, on either strand: such a read has been seen."""
+    reads = [encode(text) for text in ("AACCGT", "ACGGTT", "TTTTTA", "GGGCCA", "CACACA")]  # the second turns the first
+    data = SimpleNamespace(sequences=reads, dataset=SimpleNamespace(grouped_by=BY_SOURCE))
+    monkeypatch.setattr(measure, "labelled", lambda _: data)
+    monkeypatch.setattr(measure, "groups_of", lambda _: np.arange(5))
+    monkeypatch.setattr(measure, "folds_of", lambda *_: np.arange(5))
+    assert measure.leak_of("reads", "grouped") == {"shared": 2, "of": 5, "by": BY_SOURCE}

@@ -87,6 +87,9 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
             columns |= _columns(task, row, done)
     for row in rows(task, models, snapshots):
         _put_difference(task, row, kept, store, models)
+        entry = kept.get((row.model, row.split, row.labels))
+        if entry is not None and _of_these_weights(task, row, entry, models):
+            entry |= _side(task, row, store, models)
     if columns:
         data = labelled(task.data)
         fixed = {predictions.TRUTH: data.truth, predictions.GROUP: groups_of(task.data)}
@@ -96,6 +99,14 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(results_file(folder, task), json.dumps(document, indent=1) + "\n")
     return document
+
+
+def _of_these_weights(task: Task, row: Row, entry: Document, models: Models) -> bool:
+    """Whether a kept row started from the language model that is here: what is told of its text then holds for it."""
+    start = start_of(row.model)
+    if start is None or start not in models:
+        return False
+    return entry["fingerprint"].get("weights") == fingerprint(units(task, row)[0], models).get("weights")
 
 
 def _columns(task: Task, row: Row, done: dict[int, list[Document]]) -> dict[str, pd.Series]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.evaluation import published
 from dnalm.evaluation.networks import METHOD, RANDOM
+from dnalm.evaluation.results.cells import NOT_RUN, Document, interval, signed, table
 from dnalm.evaluation.results.models import is_network, title_of
+from dnalm.evaluation.results.published_tables import published_alone, published_rows
 from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows
 
-Document = Mapping[str, Any]
-NOT_RUN = "not yet run"
 _TITLES = {"mcc": "MCC", "accuracy": "accuracy", "auroc": "AUROC", "f1": "F1"}
 EARLIER = "†"
 """Marks a figure of dnalm's heads as they were before they last changed."""
@@ -29,11 +28,11 @@ written by `make results` from `data/results/`; `dnalm bench report --from data/
   groups of sequences that share a 20-mer are drawn; on random folds single sequences. With few labels the draws of
   labels are resampled too. Over several seeds the figure is the mean of the seeds' figures. Where one group holds much
   of a set (4,735 of the 8,000 transcripts, 2,469 of the 6,948 enhancers, 1,758 of the 9,034 human promoters), resamples
-  are with it or without it, and on grouped folds an interval may lie to one side of its figure. Of a row without an error
-  the interval is [1, 1]; of n sequences up to 3 in n may still be wrong.
-- **Grouped** folds keep sequences that share a 20-mer on either strand on one side (of 16S reads those of one gene, which
-  may still equal a read of another gene: the tables say how many do). **Random** folds are how most
-  figures were published; there remembering neighbours pays, so the two are never ranked together.
+  are with it or without it, and on grouped folds an interval may lie to one side of its figure. Of a row without an
+  error the interval is [1, 1]; of n sequences up to 3 in n may still be wrong.
+- **Grouped** folds keep sequences that share a 20-mer on either strand on one side (of 16S reads those of one gene,
+  which may still equal a read of another gene: the tables say how many do). **Random** folds are how most figures were
+  published; there remembering neighbours pays, so the two are never ranked together.
 - *difference*: the paired difference in MCC to the baseline that the table names, on the same folds and draws; below
   it, each seed's own. An interval above 0 says better.
 - *seconds*: of one fit with its predictions, inner folds included, while other work ran on the machine: an upper bound.
@@ -42,29 +41,6 @@ written by `make results` from `data/results/`; `dnalm bench report --from data/
   `ensemble`, is trained as `dnalm train` trains, with two of four inner folds of the training sequences in turn as
   validation (on more than 4,000 sequences: one), and averaged.
 """
-
-
-def signed(value: float | None) -> str:
-    """A figure as the tables print it: .812, -.045."""
-    if value is None:
-        return "–"
-    text = f"{abs(value):.3f}"
-    return ("-" if value < 0 and float(text) else "") + (text[1:] if text.startswith("0") else text)
-
-
-def interval(figure: Document | None) -> str:
-    """A figure with its interval: .812 [.790, .833]."""
-    if not figure or figure["value"] is None:
-        return "–"
-    if figure["low"] is None:
-        return signed(figure["value"])
-    return f"{signed(figure['value'])} [{signed(figure['low'])}, {signed(figure['high'])}]"
-
-
-def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
 
 
 def render(documents: Mapping[str, Document], services: Iterable[Document] = ()) -> str:
@@ -83,7 +59,7 @@ def render(documents: Mapping[str, Document], services: Iterable[Document] = ())
         if EARLIER in "".join(told):
             told.append(f"{EARLIER} measured with the heads as they were before they last changed; not yet run again.")
         parts += [*intro, *told]
-    parts += _published_alone()
+    parts += published_alone(tuple(task.published for task in TASKS.values()))
     parts += render_services(services)
     parts += ["## What this was measured on", *_provenance(documents)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -154,7 +130,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
         parts.append(_leak(expected, kept))
         parts.append(_aim(task, document, split))
         if task.published and split in ("random", "test"):
-            parts.append(_published(task.published))
+            parts.append(published_rows(task.published))
     parts.append(_texts(document))
     return [part for part in parts if part]
 
@@ -198,35 +174,6 @@ def _difference(found: Document) -> str:
         return "–"
     each = ", ".join(signed(value) for value in told["by_seed"].values())
     return f"{interval(told['figures']['mcc'])}<br>{each}"
-
-
-def _published_alone() -> list[str]:
-    """The published tables that no task here is held against: why not, and their rows."""
-    parts = []
-    for name, told in published.load().tasks.items():
-        if name not in {task.published for task in TASKS.values()}:
-            parts += [f"## {told.title}, published figures", told.not_run.strip() or told.apart.strip()]
-            parts.append(_published(name))
-    return parts
-
-
-def _published(name: str) -> str:
-    """The rows of a published table, apart from the measured ones."""
-    found = published.load()
-    told = found.tasks[name]
-    names = list(dict.fromkeys(name for row in told.rows for name in row.figures))
-    body = [
-        [
-            row.model + ("" if row.kmer is None else f", {row.kmer}-mers"),
-            "" if row.stride is None else str(row.stride),
-            "" if row.labels is None else f"{row.labels:,}",
-            *(signed(row.figures[name]) if name in row.figures else "" for name in names),
-            f"[{row.source}]({found.sources[row.source].address})",
-        ]
-        for row in told.rows
-    ]
-    text = f"Published, from other splits, so not to be ranked with what is measured here. {told.protocol.strip()}"
-    return text + "\n\n" + table(("model", "stride", "labels", *names, "source"), body)
 
 
 def _texts(document: Document) -> str:
