@@ -35,6 +35,15 @@ Snapshots = Annotated[
 Into = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the rows are kept; else `bench` in DNALM_HOME.")]
 
 
+class Split(StrEnum):
+    """How the sequences of own rows were dealt."""
+
+    GROUPED = "grouped"
+    RANDOM = "random"
+    TEST = "test"
+    FEW = "few-labels"
+
+
 class Format(StrEnum):
     """How a table is printed."""
 
@@ -140,9 +149,7 @@ def run(
 def table(
     name: Name,
     figure: Annotated[list[str] | None, typer.Option(help="A figure, as mcc; repeatable.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Only own rows of this split: grouped, random, test or few-labels.")
-    ] = None,
+    split: Annotated[Split | None, typer.Option(help="Only own rows of this split.")] = None,
     format: Annotated[Format, typer.Option(help="How it is written.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file, instead of standard output.")] = None,
     as_json: Json = False,

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,9 @@ def test_every_link_between_pages_leads_somewhere(page: Path):
 def test_the_index_leads_to_every_page():
     listed = set(links(ROOT / "docs" / "index.md"))
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= listed
+
+
+def test_no_two_files_of_tests_share_a_name() -> None:
+    """Collected together, as `make test` does, the second of two files of one name could not be imported."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -211,6 +211,7 @@ def test_a_set_of_ones_own_is_a_benchmark_too(own_set: str, home: Path) -> None:
     table.loc[0, "sequence"] += "A"
     Dataset(table, {"labels": ["background", "promoter"], "positive": "promoter"}).save(home / "datasets" / "ragged")
     assert bench("ragged").tasks[0].plain == ANY_LENGTH
+    assert bench("ragged").tasks[0].starts == ("random",)  # the wide head reads sequences of any length
     Dataset(table, {"labels": ["background", "promoter"]}).save(home / "datasets" / "no-positive")
     assert bench("no-positive").tasks[0].plain == ("gc_alone", "kmer_logistic", "naive_bayes_8")
 

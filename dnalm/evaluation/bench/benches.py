@@ -18,7 +18,10 @@ from dnalm.evaluation.results.tasks import FOLDS, TASKS, Task
 from dnalm.evaluation.several import PLAIN as SEVERAL
 
 MASKED = "-masked"
-OWN_PLAIN = ("gc_alone", "kmer_logistic", "positional_logistic", "windowed_logistic", "stacked_wam", "plain_average")
+OWN_PLAIN = (
+    *("gc_alone", "pwm", "kmer_logistic", "positional_logistic", "windowed_logistic", "stacked_wam"),
+    *("gradient_boosting", "one_layer_cnn", "plain_average"),
+)
 """Baselines on a set of one's own, where its sequences have one length."""
 
 
