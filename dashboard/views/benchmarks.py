@@ -18,7 +18,7 @@ from dnalm.lab.people import User
 
 SPLITS = {
     "all": "All splits",
-    "grouped": "Grouped: no near copies",
+    "grouped": "Grouped: relatives apart",
     "random": "Random, as published",
 }
 USUAL = "ecoli-sigma70-81"
