@@ -20,6 +20,7 @@ import toy_house
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 START_LIMIT = 300.0
+PATIENCE_MS = 60_000
 
 
 def find_chromium() -> str | None:
@@ -38,8 +39,9 @@ def chromium():
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)  # else five seconds, which a busy machine does not always keep
     with sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as in containers.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -106,11 +108,23 @@ def _wait(process: subprocess.Popen, url: str, log: Path) -> None:
     pytest.fail(f"the dashboard did not start:\n{log.read_text()[-2000:]}")
 
 
+@contextmanager
+def _opened(chromium, **options) -> Iterator:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True, **options)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
 def page(chromium, request):
     """A fresh page of 1,280 by 900 pixels, light or as the test's parameter says."""
-    options = getattr(request, "param", {})
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True, **options)
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
+    with _opened(chromium, **getattr(request, "param", {})) as found:
+        yield found
+
+
+@pytest.fixture
+def elsewhere(chromium):
+    """A page of another browser, which knows nothing of what the first one saw."""
+    with _opened(chromium) as found:
+        yield found

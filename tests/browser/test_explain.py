@@ -45,7 +45,7 @@ def opened(page, url):
 
 @pytest.mark.parametrize("name", PROMOTERS)
 def test_a_pasted_promoter_is_spoilt_by_a_click_mended_by_undo_and_passed_on_by_its_link(
-    page, chromium, real_address, name
+    page, elsewhere, real_address, name
 ):
     sequence, position = PROMOTERS[name]
     page.set_viewport_size({"width": 1280, "height": 1500})  # the map must lie on the screen to be clicked
@@ -67,14 +67,11 @@ def test_a_pasted_promoter_is_spoilt_by_a_click_mended_by_undo_and_passed_on_by_
     assert spoilt < before
     assert f"edits={position}T%3EG" in page.url
     titles = page.locator(".gtitle").text_content()
-    fresh = chromium.new_context(viewport={"width": 1280, "height": 900})
-    copy = fresh.new_page()
-    copy.goto(page.url, timeout=60_000)
-    copy.wait_for_selector(CHART, timeout=60_000)
-    settled(copy)
-    assert shown(copy) == spoilt
-    assert copy.locator(".gtitle").text_content() == titles
-    fresh.close()
+    elsewhere.goto(page.url)
+    elsewhere.wait_for_selector(CHART)
+    settled(elsewhere)
+    assert shown(elsewhere) == spoilt
+    assert elsewhere.locator(".gtitle").text_content() == titles
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("[data-testid=stMetricValue]")).to_have_text(f"{before:.3f}")
     assert "edits" not in page.url
