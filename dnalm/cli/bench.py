@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +92,7 @@ def run(
     match: Annotated[list[str] | None, typer.Option(help="Only units whose name holds this; repeatable.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no unit after so long.")] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Units measured side by side; else one a core, or one on a GPU.")
+        int | None, typer.Option(min=1, help="Units measured side by side; else one a GPU, or one a core.")
     ] = None,
     snapshots: Snapshots = None,
     into: Into = None,
@@ -106,6 +105,7 @@ def run(
     """
     from dnalm.evaluation.bench.kept import own
     from dnalm.evaluation.bench.work import Work
+    from dnalm.evaluation.results.places import processes_here
 
     def failed(unit: Unit, error: InputError) -> None:
         say(f"{unit.name} cannot be measured: {error}")
@@ -128,7 +128,7 @@ def run(
                 say(f"{unit.name}: {_headline(document)}, {document['seconds']:.1f} s")
 
             documents = work.measure(
-                folder, processes=processes or _processes(), minutes=minutes, report=report, failed=failed
+                folder, processes=processes or processes_here(), minutes=minutes, report=report, failed=failed
             )
     finally:
         say(f"{len(done)} of {len(work.left)} units measured; rows in {folder}")
@@ -213,12 +213,6 @@ def report(
     kept = source or shipped()
     write_whole(page, render(documents, [*read_explained(kept), *read_services(kept)]))
     typer.echo(page)
-
-
-def _processes() -> int:
-    import torch
-
-    return 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
 
 
 def _headline(document: dict[str, Any]) -> str:

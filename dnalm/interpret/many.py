@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from multiprocessing import active_children, connection, get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from dnalm.errors import RunError
 from dnalm.interpret.kept import Answer, Passing, Store
 from dnalm.interpret.placed import Placed
 from dnalm.model.bundle import CONFIG, weights_hash
 from dnalm.model.predict import Classifier, load
+from dnalm.side_by_side import side_by_side
 
 SCHEMA = 1
 """Of kept answers: goes up when they, or what a task does, change."""
@@ -149,51 +144,28 @@ def _elsewhere(
 ) -> Iterator[tuple[int, bytes]]:
     """Numbers and answers as they come."""
     waiting = iter(left)
-    others = set(active_children())
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (task, str(folder))) as pool:
+    with side_by_side(processes, _begin, task, str(folder)) as pool:
         running: dict[Future[bytes], int] = {}
-        try:
-            while True:
-                while len(running) < processes * _AHEAD and (number := next(waiting, None)) is not None:
-                    running[pool.submit(_explain, sequences[number], seed, number)] = number
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        except BrokenProcessPool:
-            raise RunError(
-                "a process that read sequences was ended from outside, perhaps for want of memory; fewer --processes"
-                " need less"
-            ) from None
-        except BaseException:
-            # Leaving the pool would wait for all that was handed out.
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(active_children()) - others:
-                process.terminate()
-            raise
+        while True:
+            while len(running) < processes * _AHEAD and (number := next(waiting, None)) is not None:
+                running[pool.submit(_explain, sequences[number], seed, number)] = number
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
 
 
 _task: Task
 _classifier: Classifier
 
 
-def _begin(task: Task, folder: str) -> None:
-    """Make a process ready: its model, one thread, and an end when the one that started it has come to its own."""
+def _begin(_: int, task: Task, folder: str) -> None:
+    """Make a process ready: its model, and one thread."""
     global _task, _classifier
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's processes; the first decides
-    parent = parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     torch.set_num_threads(1)
     loaded = load(Path(folder))
     assert isinstance(loaded, Classifier)
     _task, _classifier = task, loaded
-
-
-def _end_with(sentinel: int) -> None:
-    # A pool's processes wait for ever for work from one that was killed.
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 def _explain(one: Placed, seed: int, number: int) -> bytes:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing import active_children, connection, get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dnalm.errors import RunError
+from dnalm.side_by_side import side_by_side
 from dnalm.tracks.genome import GenomeFile
 from dnalm.tracks.scan import RecordScan, ScanOptions
 from dnalm.tracks.track import Track
@@ -82,65 +78,37 @@ def score_in_processes(
     Raises:
         RunError: a process was ended from outside.
     """
-    context = get_context("spawn")
-    turn = context.Value("i", 0)
     model = records.model
     told = (str(model.bundle.folder), model.runtime, records.genome, records.region, records.options)
     threads = max(1, len(os.sched_getaffinity(0)) // processes) if hasattr(os, "sched_getaffinity") else 1
-    before = set(active_children())
-    pool = ProcessPoolExecutor(processes, context, _begin, (told, tuple(devices), turn, threads))
-    try:
+    with side_by_side(processes, _begin, told, tuple(devices), threads) as pool:
         waiting: deque[tuple[Work, Future[tuple[Scores | None, Scores | None]]]] = deque()
         left = iter(works)
         while True:
             while len(waiting) < processes * _AHEAD and (work := next(left, None)) is not None:
                 waiting.append((work, pool.submit(_score, work)))
             if not waiting:
-                break
+                return
             work, future = waiting.popleft()
             forward, reverse = future.result()
             yield records.of(work.record).track(work.first, work.end, forward, reverse)
-    except BrokenProcessPool:
-        raise RunError(
-            "a process that scanned was ended from outside, perhaps for want of memory; what was scored before is "
-            "kept, and fewer --processes need less"
-        ) from None
-    except BaseException:
-        # Leaving the pool would wait for all that was handed out.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(active_children()) - before:
-            process.terminate()
-        raise
-    pool.shutdown()
 
 
 _records: Records
 
 
-def _begin(told: tuple[Any, ...], devices: tuple[str, ...], turn: Any, threads: int) -> None:
-    """Make a process ready: its model on its device, and an end when the one that started it has come to its own."""
+def _begin(number: int, told: tuple[Any, ...], devices: tuple[str, ...], threads: int) -> None:
+    """Make a process ready: its model on its device."""
     global _records
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's processes; the first decides
-    parent = parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     import torch
 
     from dnalm.model.predict import load
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(threads)
-    with turn.get_lock():
-        device = devices[turn.value % len(devices)]
-        turn.value += 1
     folder, runtime, genome, region, options = told
+    device = devices[number % len(devices)]
     _records = Records(load(Path(folder), device, runtime), genome, region, options)  # type: ignore[arg-type]
-
-
-def _end_with(sentinel: int) -> None:
-    # A pool's processes wait for ever for work from one that was killed.
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 def _score(work: Work) -> tuple[Scores | None, Scores | None]:

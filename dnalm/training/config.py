@@ -216,7 +216,13 @@ class BenchConfig(RunConfig):
     minutes: float | None = Field(
         None, gt=0, description="begin no unit after so long", json_schema_extra={"unit": "minutes"}
     )
-    processes: int = Field(1, ge=1, le=256, title="Side by side", description="units measured at the same time")
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        title="Side by side",
+        description="units measured at the same time; none: one on each GPU that it has, else one on each core",
+    )
 
 
 class ScanConfig(RunConfig):

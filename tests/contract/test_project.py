@@ -33,7 +33,7 @@ FLOORS = [
     {"alphabet"},
     {"pages"},
     {"settings"},
-    {"files", "locks"},
+    {"files", "locks", "side_by_side"},
     {"errors"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

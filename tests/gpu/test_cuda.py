@@ -23,10 +23,12 @@ from toy_models import (
 )
 
 import dnalm
+from dnalm.evaluation.results import places
 from dnalm.interpret.attribution import METHODS, attribute
 from dnalm.interpret.mutation import Mutations
 from dnalm.model.config import PoolHeadConfig, WideHeadConfig
 from dnalm.model.scoring import token_nats
+from dnalm.side_by_side import side_by_side
 from dnalm.training.classify import train
 from dnalm.training.config import ComputeConfig, OptimizerConfig, PretrainConfig, TrainConfig
 from dnalm.training.loop import make_fabric
@@ -167,3 +169,8 @@ def test_mutations_agree_with_the_cpu(tmp_path, tolerance):
         for device in ("cpu", "cuda")
     )
     np.testing.assert_allclose(other.log_odds, one.log_odds, atol=1e-4)
+
+
+def test_a_process_of_several_computes_on_the_gpu_that_it_was_given():
+    with side_by_side(1, places.begin, 1, places.devices_of(1, torch.cuda.device_count())) as pool:
+        assert pool.submit(torch.cuda.device_count).result() == 1

@@ -217,7 +217,7 @@ def test_a_set_of_ones_own_is_a_benchmark_too(own_set: str, home: Path) -> None:
 
 
 def test_figures_of_a_set_go_with_it_and_are_not_those_of_another_of_its_name(own_set: str, home: Path) -> None:
-    measure_bench(BenchConfig(task=own_set, match=["random/gc_alone.seed0"]), home / "runs" / "b")
+    measure_bench(BenchConfig(task=own_set, match=["random/gc_alone.seed0"], processes=1), home / "runs" / "b")
     assert len(entries(bench(own_set))) == 1
     toy_dataset(home / "datasets" / "mine", n=48)
     assert entries(bench(own_set)) == []
@@ -260,7 +260,7 @@ def test_a_unit_that_cannot_be_measured_is_told_and_the_others_go_on(own_set: st
 
     measure_unit = running.run_unit
     monkeypatch.setattr(running, "run_unit", broken)
-    result = measure_bench(BenchConfig(task=own_set, match=["random/gc_alone.seed0"]), home / "runs" / "b")
+    result = measure_bench(BenchConfig(task=own_set, match=["random/gc_alone.seed0"], processes=1), home / "runs" / "b")
     assert result["impossible"] == ["mine/random/gc_alone.seed0.fold1"]
     assert result["measured"] == 4
     assert "cannot be measured: no room" in (home / "runs" / "b" / "log.txt").read_text()

@@ -15,17 +15,19 @@ from dnalm.datasets.dataset import Dataset, table_of
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import OutOfFold
 from dnalm.evaluation.results import gather as gathering
-from dnalm.evaluation.results import measure, page, tasks
+from dnalm.evaluation.results import measure, page, places, tasks
 from dnalm.evaluation.results.explained import read_explained
 from dnalm.evaluation.results.figure import draw_curve
 from dnalm.evaluation.results.gather import gather
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.models import start_codon_rule
+from dnalm.evaluation.results.places import devices_of, processes_here
 from dnalm.evaluation.results.run import pending, run
 from dnalm.evaluation.results.services import read_services, write_service
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, in_order, rows, units
 from dnalm.evaluation.results.units import Store, Unit
 from dnalm.settings import PACKAGE_ROOT
+from dnalm.training.machine import GIB, Machine
 
 TOY = Task(
     "toy", "A toy", "folds", "toy", ("grouped",), (0, 1), ("gc_alone", "kmer_logistic"), starts=("no-such-lm",),
@@ -355,3 +357,28 @@ def test_a_service_s_table_stands_on_the_page_as_it_was_kept(tmp_path: Path) -> 
     assert document["seed"] == 3
     text = page.render({name: {"rows": []} for name in TASKS}, [document])
     assert "## The queue\n\n50 jobs.\n\n| what | found |\n|---|---|\n| jobs lost | 0 of 50 |\n" in text
+
+
+@pytest.mark.parametrize(
+    ("processes", "gpus", "visible", "given"),
+    [
+        (3, 0, None, []),
+        (1, 2, None, ["0"]),
+        (3, 2, None, ["0", "1", "0"]),
+        (2, 2, "GPU-5a,GPU-7b", ["GPU-5a", "GPU-7b"]),
+        (2, 1, "3, 7", ["3", "3"]),  # of two that are named, one works
+    ],
+)
+def test_each_process_has_a_gpu_in_turn(processes: int, gpus: int, visible: str | None, given: list[str]) -> None:
+    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    assert devices_of(processes, gpus, environment) == given
+
+
+def test_units_are_measured_side_by_side_on_as_many_cores_as_there_are(home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(places.torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(places.torch, "get_num_threads", lambda: 3)
+    for memory, wanted in ((None, 1), (9 * GIB, 2), (64 * GIB, 3), (GIB, 1)):
+        monkeypatch.setattr(places, "this_machine", lambda folder, memory=memory: Machine(memory, 0, 8, ()))
+        assert processes_here() == wanted
+    monkeypatch.setattr(places.torch.cuda, "device_count", lambda: 4)
+    assert processes_here() == 4

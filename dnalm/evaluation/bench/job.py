@@ -10,6 +10,7 @@ from typing import Any
 from dnalm.errors import InputError
 from dnalm.evaluation.bench.kept import own
 from dnalm.evaluation.bench.work import Work
+from dnalm.evaluation.results.places import processes_here
 from dnalm.evaluation.results.units import Unit
 from dnalm.training.config import BenchConfig
 from dnalm.training.run import RunFolder
@@ -66,9 +67,8 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
             say(unit, document)
 
         say(None, None)
-        documents = work.measure(
-            own(), processes=config.processes, minutes=config.minutes, report=report, failed=failed
-        )
+        processes = config.processes or processes_here()
+        documents = work.measure(own(), processes=processes, minutes=config.minutes, report=report, failed=failed)
         result = {
             "bench": config.task,
             "measured": done,

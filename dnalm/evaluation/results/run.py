@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ import torch
 from dnalm.errors import InputError
 from dnalm.evaluation.results.measure import fingerprint, measure
 from dnalm.evaluation.results.models import Models, start_of
+from dnalm.evaluation.results.places import begin, devices_of
 from dnalm.evaluation.results.units import Store, Unit
+from dnalm.side_by_side import side_by_side
 
 Report = Callable[[Unit, dict[str, Any]], None]
 
@@ -75,7 +76,7 @@ def run(
         units: in order.
         store: where they are kept.
         models: folders of the language models by name.
-        processes: units measured side by side, each with its share of the threads.
+        processes: units measured side by side, each with its share of the threads and a GPU, where there are some.
         minutes: no unit is begun after so long.
         report: called as each is done.
         failed: called with a unit that cannot be measured, and the others go on; None: the first ends the run.
@@ -107,18 +108,13 @@ def run(
             settle(unit, partial(run_unit, unit, models, store.folder))
         return done
     threads = max(1, torch.get_num_threads() // processes)
-    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+    devices = devices_of(processes, torch.cuda.device_count())
+    with side_by_side(processes, begin, threads, devices) as pool:
         running: dict[Future[dict[str, Any]], Unit] = {}
-        try:
-            while True:
-                while len(running) < processes and time.monotonic() < end and (unit := next(left, None)) is not None:
-                    running[pool.submit(run_unit, unit, dict(models), store.folder)] = unit
-                if not running:
-                    return done
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    settle(running.pop(future), future.result)
-        except KeyboardInterrupt:
-            # Leaving the pool would wait for units that take minutes; what they had begun is begun again.
-            for process in active_children():
-                process.terminate()
-            raise
+        while True:
+            while len(running) < processes and time.monotonic() < end and (unit := next(left, None)) is not None:
+                running[pool.submit(run_unit, unit, dict(models), store.folder)] = unit
+            if not running:
+                return done
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                settle(running.pop(future), future.result)
