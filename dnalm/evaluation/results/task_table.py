@@ -41,7 +41,7 @@ class Task:
         reference: the baseline that differences are taken to.
         published: key of the table in data/published.yaml.
         labels: sizes of the training part, for `few`.
-        aims: what is aimed at, by split: figure and value.
+        aims: values that are aimed at, by split and figure.
         note: said above the table.
         figures: that its table gives.
     """
@@ -59,7 +59,7 @@ class Task:
     reference: str | None = None
     published: str | None = None
     labels: tuple[int, ...] = ()
-    aims: dict[str, tuple[str, float]] = field(default_factory=dict)
+    aims: dict[str, dict[str, float]] = field(default_factory=dict)
     note: str = ""
     figures: tuple[str, ...] = ("mcc", "accuracy", "auroc")
 
@@ -107,7 +107,7 @@ TASKS: dict[str, Task] = {
             (HELD_OUT,),
             (0,),
             (*(f"markov-{order}" for order in range(1, 13)), "mixture-8", "mixture-10", "mixture-12"),
-            aims={HELD_OUT: ("bits_per_base", 1.80)},
+            aims={HELD_OUT: {"bits_per_base": 1.80}},
             note="Trained or counted on the first 90 %, both strands. Two bits is a random sequence.",
         ),
         Task(
@@ -121,7 +121,7 @@ TASKS: dict[str, Task] = {
             finetuned=("ecoli-lm",),
             ensembles=("ecoli-lm",),
             published="ecoli-sigma70-81",
-            aims={"grouped": ("mcc", 0.87), "random": ("mcc", 0.88)},
+            aims={"grouped": {"mcc": 0.87}, "random": {"mcc": 0.88}},
         ),
         Task(
             "bsubtilis-promoters-81",
@@ -134,7 +134,7 @@ TASKS: dict[str, Task] = {
             finetuned=("bacteria-lm",),
             ensembles=("bacteria-lm",),
             published="bsubtilis-promoters-81",
-            aims={"grouped": ("mcc", 0.82), "random": ("mcc", 0.86)},
+            aims={"grouped": {"mcc": 0.82}, "random": {"mcc": 0.86}},
         ),
         Task(
             "mouse-tata-251",
@@ -146,7 +146,7 @@ TASKS: dict[str, Task] = {
             starts=(RANDOM, *HUMAN),
             reference="plain_average",
             published="mouse-tata-251",
-            aims={"random": ("mcc", 0.93)},
+            aims={"random": {"mcc": 0.93}},
         ),
         Task(
             "human-nontata-251",
@@ -158,7 +158,7 @@ TASKS: dict[str, Task] = {
             starts=(RANDOM, *HUMAN),
             reference="plain_average",
             published="human-nontata-promoters",
-            aims={"random": ("accuracy", 0.957)},
+            aims={"random": {"accuracy": 0.957}},
             note="Folds over the 9,034 sequences that the Genomic Benchmarks hold out: the rest is not to be had here.",
         ),
         Task(
@@ -171,7 +171,7 @@ TASKS: dict[str, Task] = {
             starts=(RANDOM, *HUMAN),
             reference="plain_average",
             published="human-enhancers",
-            aims={"random": ("auroc", 0.83)},
+            aims={"random": {"auroc": 0.83, "accuracy": 0.747}},
             note="Folds over the 6,948 sequences that the Genomic Benchmarks hold out: the rest is not to be had here.",
         ),
         Task(
@@ -196,7 +196,7 @@ TASKS: dict[str, Task] = {
             starts=(RANDOM, *HUMAN),
             reference="longest_orf",
             published="mrna-lncrna",
-            aims={"random": ("mcc", 0.926)},
+            aims={"random": {"mcc": 0.926}},
             note="Folds over CPAT's independent test set: whole transcripts.",
         ),
         *(
@@ -210,7 +210,7 @@ TASKS: dict[str, Task] = {
                 starts=(RANDOM, "bacteria-lm"),
                 reference="naive_bayes_8",
                 published=f"16s-{kind}",
-                aims={"random": ("f1", aim)},
+                aims={"random": {"f1": aim}},
                 figures=("mcc", "accuracy", "f1"),
                 note="100 genera; precision, recall and F1 are means over them. Grouped folds keep the reads of a gene "
                 "together, random folds deal reads, as published.",
@@ -226,7 +226,7 @@ TASKS: dict[str, Task] = {
             reference="plain_average",
             ensembles=("ecoli-lm",),
             published="ecoli-promoters-150",
-            aims={"test": ("accuracy", 0.985)},
+            aims={"test": {"accuracy": 0.985}},
         ),
         Task(
             "ecoli-promoters-150-masked",
@@ -236,7 +236,7 @@ TASKS: dict[str, Task] = {
             plain=_PLAIN_150,
             ensembles=("ecoli-lm",),
             reference="plain_average",
-            aims={"test": ("accuracy", 0.955)},
+            aims={"test": {"accuracy": 0.955}},
             note=_MASKED,
         ),
         Task(
