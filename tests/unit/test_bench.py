@@ -78,11 +78,25 @@ def test_every_published_table_is_a_benchmark_and_says_why_it_has_no_runs() -> N
 
 def test_the_set_with_the_start_codon_hidden_is_the_headline() -> None:
     names = [task.name for task in bench("ecoli-promoters-150").tasks]
-    assert names == ["ecoli-promoters-150-masked", "ecoli-promoters-150"]
+    grouped = ["ecoli-promoters-150-masked", "ecoli-promoters-150"]
+    assert names == [*grouped, *(f"{name}-random" for name in grouped)]
     names = [task.name for task in bench("ecoli-promoters-150-few-labels").tasks]
     assert names == ["few-labels-150-masked", "few-labels-150"]
     assert bench("few-labels-150").name == "ecoli-promoters-150-few-labels"
     assert tasks_of("lm-ecoli") == (TASKS["lm-ecoli"],)
+
+
+def test_a_part_held_out_at_random_says_so_and_is_not_told_as_another_split(results: Path) -> None:
+    for name in ("ecoli-promoters-150", "ecoli-promoters-150-random", "ecoli-promoters-150-masked-random"):
+        keep(results, name, own_row("gc_alone", "test", data={"name": name, "sha256": "a", "trained_on": 9}))
+    found = {one.task: one for one in entries(bench("ecoli-promoters-150")) if one.row}
+    plain, random, hidden = (found[f"ecoli-promoters-150{kind}"] for kind in ("", "-random", "-masked-random"))
+    assert [one.split for one in (plain, random, hidden)] == ["held-out part", *["held-out part, drawn at random"] * 2]
+    assert "Another split than the published one." in plain.note
+    assert "split" not in random.note
+    assert "is hidden here" in hidden.note
+    assert random.group == "A held-out part drawn at random, as published"
+    assert hidden.group == "A held-out part drawn at random, as published, start codon hidden"
 
 
 def test_a_name_that_is_none_and_one_that_cannot_run_are_refused_in_a_sentence() -> None:

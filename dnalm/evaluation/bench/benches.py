@@ -18,6 +18,8 @@ from dnalm.evaluation.results.tasks import FOLDS, TASKS, Task
 from dnalm.evaluation.several import PLAIN as SEVERAL
 
 MASKED = "-masked"
+AT_RANDOM = "-random"
+"""Ends the name of a set whose held-out part was drawn at random, near copies not kept together."""
 OWN_PLAIN = (
     *("gc_alone", "pwm", "kmer_logistic", "positional_logistic", "windowed_logistic", "stacked_wam"),
     *("gradient_boosting", "one_layer_cnn", "plain_average"),
@@ -143,5 +145,6 @@ def _tasks(name: str, table: published.Task) -> tuple[Task, ...]:
     """Those whose data stand for the published ones: with few labels where the table is of few labels, else not."""
     few = name.endswith("few-labels")
     apt = [task for task in TASKS.values() if task.kind in ("folds", "test", "few") and (task.kind == "few") == few]
-    data = (f"{table.dataset}{MASKED}", table.dataset)
+    names = (f"{table.dataset}{MASKED}", table.dataset)
+    data = (*names, *(f"{one}{AT_RANDOM}" for one in names))
     return tuple(task for wanted in data for task in apt if task.data == wanted)

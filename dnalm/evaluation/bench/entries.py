@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.evaluation import published
-from dnalm.evaluation.bench.benches import Bench
+from dnalm.evaluation.bench.benches import AT_RANDOM, Bench
 from dnalm.evaluation.bench.kept import rows_of
 from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.models import FINETUNED, is_network, title_of
@@ -128,7 +128,7 @@ def _own(bench: Bench, task: Task, row: dict[str, Any]) -> Entry:
         what=_start(row["model"]),
         task=task.name,
         data=task.data,
-        split=SPLITS.get(row["split"], row["split"]),
+        split=SPLITS.get(row["split"], row["split"]) + (", drawn at random" if _at_random(task) else ""),
         labels=row["labels"] or row["data"]["trained_on"],
         seeds=len(row["seeds"]),
         partial=_partial(task, row),
@@ -148,11 +148,22 @@ def _group(bench: Bench, task: Task, row: dict[str, Any]) -> str:
         if _of_genes(row)
         else "Grouped folds: no near copy of a tested sequence is learnt from",
         "random": "Random folds, as most figures are published",
-        "test": "The held-out part of the set",
+        "test": "A held-out part drawn at random, as published"
+        if _at_random(task)
+        else "The held-out part of the set: no near copy of it is learnt from",
         "few-labels": "The held-out part of the set, few labels",
     }
-    hidden = "" if task.data == bench.table.dataset else ", start codon hidden"
-    return names.get(row["split"], row["split"]) + hidden
+    return names.get(row["split"], row["split"]) + (", start codon hidden" if _hidden(bench, task) else "")
+
+
+def _at_random(task: Task) -> bool:
+    """Whether the held-out part of the task's set was drawn at random."""
+    return task.kind != "folds" and task.data.endswith(AT_RANDOM)
+
+
+def _hidden(bench: Bench, task: Task) -> bool:
+    """Whether what gives most answers of the published set away is hidden in the task's."""
+    return task.data.removesuffix(AT_RANDOM) != bench.table.dataset and bench.sha256 is None
 
 
 def _of_genes(row: dict[str, Any]) -> bool:
@@ -192,12 +203,12 @@ def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
     said = []
     if partial := _partial(task, row):
         said.append(f"Of {partial} only.")
-    if task.data != bench.table.dataset:
+    if _hidden(bench, task):
         said.append("Other data than the published rows': what gives most answers of that set away is hidden here.")
     elif row["split"] == "grouped":
         kept_apart = "reads of a held-out gene" if _of_genes(row) else "near copies of a held-out sequence"
         said.append(f"Harder than the published split: {kept_apart} are never trained on.")
-    elif row["split"] not in LIKE_PUBLISHED:
+    elif row["split"] not in LIKE_PUBLISHED and not _at_random(task):
         said.append("Another split than the published one.")
     if is_network(row["model"]) and row["fingerprint"].get("method", METHOD) != METHOD:
         said.append("Measured with the head as it was before it last changed.")

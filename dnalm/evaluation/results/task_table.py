@@ -239,6 +239,23 @@ TASKS: dict[str, Task] = {
             aims={"test": {"accuracy": 0.955}},
             note=_MASKED,
         ),
+        *(
+            Task(
+                f"ecoli-promoters-150{hidden}-random",
+                f"E. coli gene starts, 150 bp{', start codon hidden' if hidden else ''}, random split",
+                "test",
+                f"ecoli-promoters-150{hidden}-random",
+                plain=(*(() if hidden else (RULE,)), *_PLAIN_150),
+                reference="plain_average",
+                note=" ".join(
+                    [
+                        "The held-out part is drawn at random, as in the published figures.",
+                        *([_MASKED] if hidden else []),
+                    ]
+                ),
+            )
+            for hidden in ("-masked", "")
+        ),
         Task(
             "few-labels-150",
             "E. coli gene starts, 150 bp, from few labels",
