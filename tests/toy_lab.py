@@ -10,12 +10,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from waiting import PATIENCE_S, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "unit"))
 from toy_models import tiny_encoder, write_genome
@@ -28,16 +27,7 @@ from dnalm.training.config import PretrainConfig
 from dnalm.training.pretrain import pretrain
 from dnalm.training.run import RunFolder
 
-PATIENCE_S = 120
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.02)
 
 
 class Lab:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from toy_lab import wait_for
+from waiting import wait_for
 
 from dnalm.lab.backends import Backend
 from dnalm.lab.backends.slurm import SlurmBackend

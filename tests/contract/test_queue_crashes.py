@@ -6,7 +6,8 @@ import os
 import signal
 
 import pytest
-from toy_lab import Lab, kill, unbroken, wait_for, weights_and_metrics
+from toy_lab import Lab, kill, unbroken, weights_and_metrics
+from waiting import wait_for
 
 from dnalm.lab import queue
 from dnalm.lab.job import JobState

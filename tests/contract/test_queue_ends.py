@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from toy_lab import Lab, freeze, kill, stop, unbroken, wait_for, weights_and_metrics
+from toy_lab import Lab, freeze, kill, stop, unbroken, weights_and_metrics
+from waiting import wait_for
 
 from dnalm.lab import queue
 from dnalm.lab.job import JobState

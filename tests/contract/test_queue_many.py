@@ -7,7 +7,8 @@ import threading
 from collections import Counter
 
 import pytest
-from toy_lab import Lab, wait_for
+from toy_lab import Lab
+from waiting import wait_for
 
 from dnalm.lab import jobs
 from dnalm.lab.care import Rules

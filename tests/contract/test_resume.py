@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 from toy_models import language_model_bundle, tiny_encoder, toy_dataset, write_genome
+from waiting import wait_for
 
 from dnalm.errors import DnalmError
 from dnalm.settings import settings
@@ -79,13 +80,6 @@ def outcome(folder: Path) -> tuple[bytes, list[dict], dict]:
     result = json.loads((folder / "result.json").read_text())
     result.pop("seconds_since_start_or_resume", None)
     return (folder / "bundle" / "model.safetensors").read_bytes(), RunFolder(folder).metrics(), result
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 def pretraining(tmp_path: Path, **changes) -> PretrainConfig:
@@ -150,7 +144,7 @@ def test_sigterm_checkpoints_and_exits_and_the_command_goes_on(tmp_path):
     environment = {**os.environ, "DNALM_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "dnalm", "run", str(folder)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: RunFolder(folder).read_progress().get("step", 0) > 0)
+    wait_for(lambda: RunFolder(folder).read_progress().get("step", 0) > 0, "a step")
     process.terminate()
     _, errors = process.communicate(timeout=60)
     assert process.returncode not in (0, -signal.SIGTERM)
@@ -186,7 +180,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_space(tmp
     with small_disk(tmp_path / "disk", "1m"):
         folder = tmp_path / "disk" / "run"
         process = bench.start(folder)
-        wait_for(lambda: (folder / "checkpoint" / "state.json").exists())
+        wait_for(lambda: (folder / "checkpoint" / "state.json").exists(), "a checkpoint")
         filler = (tmp_path / "disk" / "filler").open("wb", buffering=0)
         with filler, pytest.raises(OSError, match="No space left"):
             while True:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import toy_house
-from toy_lab import Lab, kill, wait_for
+from toy_lab import Lab, kill
+from waiting import wait_for
 
 from dnalm.lab import jobs
 from dnalm.lab.job import JobState

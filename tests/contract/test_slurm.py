@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from toy_lab import Lab, wait_for
+from toy_lab import Lab
 from toy_slurm import DEPLOY, Cluster
+from waiting import wait_for
 
 from dnalm.lab import processes
 from dnalm.lab.backends import BackendAwayError, StartError

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import psutil
 import pytest
 import typer
 from typer.testing import CliRunner
+from waiting import PATIENCE_S, wait_for
 
 from dnalm.cli import app
 from dnalm.cli.frame import SentenceGroup
@@ -209,29 +209,28 @@ def test_serve_says_where_and_stops_the_dashboard_and_the_worker(small_dashboard
                 line = process.stdout.readline()
             assert f"http://127.0.0.1:{port}" in line
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            with opener.open(f"http://127.0.0.1:{port}/", timeout=PATIENCE_S) as answer:
                 assert answer.status == 200
-            deadline = time.monotonic() + 60
-            while not (workers := queue.workers(db=database)):
-                assert time.monotonic() < deadline, "there is no worker"
-                time.sleep(0.1)
+            wait_for(lambda: queue.workers(db=database), "a worker")
+            workers = queue.workers(db=database)
             process.send_signal(number)
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE_S) == 0
         finally:
             process.kill()
     assert not psutil.pid_exists(workers[0].pid)
     assert queue.workers(db=database) == []
     database.dispose()
-    deadline = time.monotonic() + 5
+    wait_for(lambda: can_be_bound(port), "the server to let go of its port")
+
+
+def can_be_bound(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        while True:
-            try:
-                probe.bind(("127.0.0.1", port))
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "the server still holds its port"
-                time.sleep(0.1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def test_doctor_reports_what_is_here(tmp_path: Path):

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from waiting import PATIENCE_S, wait_for
 
 from dnalm.alphabet import decode
 from dnalm.cli import app
@@ -182,12 +182,9 @@ def test_ctrl_c_leaves_a_run_that_goes_on(home: Path, genome: Path):
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            deadline = time.monotonic() + 60
-            while not list((home / "runs").glob("*/progress.json")):
-                assert time.monotonic() < deadline and process.poll() is None
-                time.sleep(0.05)
+            wait_for(lambda: list((home / "runs").glob("*/progress.json")) or process.poll() is not None, "its steps")
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=60)
+            output, errors = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
     assert process.returncode == 130, errors

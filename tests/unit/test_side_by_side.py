@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import PATIENCE_S, wait_for
 
 from dnalm.errors import RunError
 from dnalm.side_by_side import side_by_side
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 60
 TOLD = """
 import sys
 from pathlib import Path
@@ -33,8 +33,10 @@ def begin(number: int, told: str) -> None:
     os.environ["TOLD"] = f"{told} {number}"
 
 
-def who(_: int) -> tuple[str, int]:
-    time.sleep(0.2)
+def who(folder: str) -> tuple[str, int]:
+    """As each is waited for, no process takes two."""
+    (Path(folder) / str(os.getpid())).touch()
+    begun(Path(folder))
     return os.environ["TOLD"], os.getpid()
 
 
@@ -43,15 +45,8 @@ def linger(folder: str) -> None:
     time.sleep(10 * PATIENCE_S)
 
 
-def wait_for(condition) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def begun(folder: Path) -> list[int]:
-    wait_for(lambda: len(list(folder.iterdir())) == 2)
+    wait_for(lambda: len(list(folder.iterdir())) == 2, "two processes")
     return [int(path.name) for path in folder.iterdir()]
 
 
@@ -59,9 +54,9 @@ def gone(pids: list[int]) -> bool:
     return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
 
 
-def test_each_has_a_number_and_what_all_were_told() -> None:
+def test_each_has_a_number_and_what_all_were_told(tmp_path: Path) -> None:
     with side_by_side(2, begin, "told") as pool:
-        found = set(pool.map(who, range(8)))
+        found = set(pool.map(who, [str(tmp_path)] * 2))
     assert {told for told, _ in found} == {"told 0", "told 1"}
     assert len({pid for _, pid in found}) == 2
 
@@ -72,7 +67,7 @@ def test_a_block_that_ends_early_ends_them_in_the_middle_of_their_work(tmp_path:
             pool.submit(linger, str(tmp_path))
         pids = begun(tmp_path)
         raise KeyError
-    wait_for(lambda: gone(pids))
+    wait_for(lambda: gone(pids), "their end")
 
 
 def test_one_that_is_killed_is_missed(tmp_path: Path) -> None:
@@ -81,7 +76,7 @@ def test_one_that_is_killed_is_missed(tmp_path: Path) -> None:
         pids = begun(tmp_path)
         os.kill(pids[0], signal.SIGKILL)
         waiting[1].result()
-    wait_for(lambda: gone(pids))
+    wait_for(lambda: gone(pids), "their end")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -89,12 +84,13 @@ def test_they_end_with_the_one_that_started_them(tmp_path: Path, number: signal.
     script, folder = tmp_path / "starts.py", tmp_path / "begun"
     script.write_text(TOLD)
     folder.mkdir()
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen([sys.executable, str(script), str(folder)], env=os.environ | {"PYTHONPATH": path})
     try:
         pids = begun(folder)
         process.send_signal(number)
         process.wait(PATIENCE_S)
-        wait_for(lambda: gone(pids))
+        wait_for(lambda: gone(pids), "their end")
     finally:
         process.kill()

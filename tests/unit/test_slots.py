@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import psutil
 import pynvml
 import pytest
-from toy_lab import wait_for
+from waiting import wait_for
 
 from dnalm.errors import RunError
 from dnalm.lab import processes
