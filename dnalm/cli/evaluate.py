@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -121,15 +120,12 @@ def _labelled(
     allow_duplicates: bool,
 ) -> list[LabelledSequence]:
     """The labelled sequences of a table, of two sequence files, or of a part of a dataset."""
-    from dnalm.datasets.recipes import RECIPES, load_or_make
+    from dnalm.datasets.recipes import load_or_make, means_set
     from dnalm.sequences import LabelledSequence, read_labelled, read_two_fasta
-    from dnalm.settings import settings
 
     if negatives is not None:
         return list(read_two_fasta(file, negatives, _two_labels(model), allow_duplicates=allow_duplicates))
-    path = Path(file)
-    named = len(path.parts) == 1 and (file in RECIPES or (settings().datasets / file).is_dir())
-    if path.is_dir() or (named and not path.exists()):
+    if means_set(file):
         dataset = load_or_make(file)
         rows = dataset.table if split is Part.ALL else dataset.part(split.value)
         if rows.empty:

@@ -92,13 +92,10 @@ def faithfulness(
 
 def _given(classifier: Classifier, file: str, split: Part) -> Given:
     """The sequences of a file or of a part of a labelled set, with their labels where they have any."""
-    from dnalm.datasets.recipes import RECIPES, load_or_make
+    from dnalm.datasets.recipes import load_or_make, means_set
     from dnalm.sequences import read_any
-    from dnalm.settings import settings
 
-    path = Path(file)
-    named = len(path.parts) == 1 and (file in RECIPES or (settings().datasets / file).is_dir())
-    if path.is_dir() or (named and not path.exists()):
+    if means_set(file):
         dataset = load_or_make(file)
         rows = dataset.table if split is Part.ALL else dataset.part(split.value)
         told = {"dataset": dataset.name, "data_sha256": dataset.sha256(), "split": split.value}
@@ -106,7 +103,7 @@ def _given(classifier: Classifier, file: str, split: Part) -> Given:
         return Given(dataset.codes(rows), labels, dataset.groups(rows), told)
     found = [check_length(classifier, file, one) for one in read_any(file, allow_duplicates=True)]
     labels = [None if one.label is None else str(one.label) for one in found]
-    return Given([one.codes for one in found], labels, None, {"dataset": path.name})
+    return Given([one.codes for one in found], labels, None, {"dataset": Path(file).name})
 
 
 def _called_right(

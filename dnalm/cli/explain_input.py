@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,13 +62,10 @@ def sequences_of(file: str, split: Part, *, allow_duplicates: bool = True) -> li
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    from dnalm.datasets.recipes import RECIPES, load_or_make
+    from dnalm.datasets.recipes import load_or_make, means_set
     from dnalm.sequences import LabelledSequence, read_any
-    from dnalm.settings import settings
 
-    path = Path(file)
-    named = len(path.parts) == 1 and (file in RECIPES or (settings().datasets / file).is_dir())
-    if path.is_dir() or (named and not path.exists()):
+    if means_set(file):
         dataset = load_or_make(file)
         rows = dataset.table if split is Part.ALL else dataset.part(split.value)
         triples = zip(rows["id"], dataset.codes(rows), rows["label"], strict=True)

@@ -95,11 +95,20 @@ def make(
     return dataset
 
 
+def means_set(name_or_folder: str | Path) -> bool:
+    """Whether a folder or name is that of a labelled set: a folder, one that is here, or one that a recipe makes."""
+    path = Path(name_or_folder)
+    if path.exists() or len(path.parts) != 1:
+        return path.is_dir()
+    return of_id(path.name) is not None or (settings().datasets / path).is_dir()
+
+
 def load_or_make(name_or_folder: str | Path) -> Dataset:
-    """A dataset by folder or name; a recipe's name is made first where it has not been."""
+    """A dataset by folder or name; what a recipe makes, of any split and seed, is made where it has not been."""
     text = str(name_or_folder)
-    if text in RECIPES and not (Path(text) / INFO).is_file():
-        return make(text)
+    if (meant := of_id(text)) and not (Path(text) / INFO).is_file():
+        chosen, split, seed = meant
+        return make(chosen.name, seed=seed, split=split)
     return Dataset.load(name_or_folder)
 
 

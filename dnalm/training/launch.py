@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from dnalm.datasets import catalog
 from dnalm.datasets.dataset import Dataset
 from dnalm.datasets.named_files import as_path, named_file
-from dnalm.datasets.recipes import RECIPES, load_or_make
+from dnalm.datasets.recipes import load_or_make, of_id
 from dnalm.errors import InputError
 from dnalm.model.bundle import find_bundle, read_bundle
 from dnalm.settings import settings
@@ -59,7 +59,7 @@ def check_sources(config: RunConfig, *, fetch: bool = True) -> None:
         dataset = getattr(config, field, None)
         if dataset and fetch:
             load_or_make(dataset)
-        elif dataset and dataset not in RECIPES:
+        elif dataset and of_id(dataset) is None:
             Dataset.load(dataset)
     for name in filter(None, (getattr(config, "sequence", None), getattr(config, "truth", None))):
         if not as_path(name).exists() and (fetch or name not in catalog.load()):

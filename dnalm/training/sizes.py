@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dnalm.datasets import Dataset, catalog
-from dnalm.datasets.recipes import RECIPES
+from dnalm.datasets.recipes import of_id
 from dnalm.errors import InputError
 from dnalm.files import write_whole
 from dnalm.sequences import read_records
@@ -122,4 +122,4 @@ def dataset_sizes(dataset: Dataset, *, train_limit: int | None = None) -> Sizes:
 
 def needs_making(name: str) -> bool:
     """Whether a dataset is a recipe's that has not been made yet: making it takes seconds to minutes."""
-    return name in RECIPES and not (settings().datasets / name / "dataset.json").is_file()
+    return of_id(name) is not None and not (settings().datasets / name / "dataset.json").is_file()

@@ -283,3 +283,21 @@ def test_the_shipped_demo_files_are_what_the_code_writes(mirror, tmp_path):
 def gunzipped(path) -> bytes:
     """The content: zlib versions may pack the same text otherwise."""
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def test_load_or_make_makes_any_split_and_seed_by_its_name(home, mirror):
+    made = recipes.load_or_make("bsubtilis-promoters-81-random-seed3")
+    assert made.name == "bsubtilis-promoters-81-random-seed3"
+    assert (made.info["split"], made.info["seed"]) == ("random", 3)
+    assert recipes.load_or_make("bsubtilis-promoters-81").sha256() != made.sha256()
+
+
+def test_a_name_means_a_set_that_is_here_or_can_be_made_and_a_file_does_not(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (home / "datasets" / "mine").mkdir(parents=True)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "mouse-tata-251").write_text(">a\nACGT\n")
+    meant = {name: recipes.means_set(name) for name in ("mine", "folder", "mouse-tata-251", "none", "a/b")}
+    assert meant == {"mine": True, "folder": True, "mouse-tata-251": False, "none": False, "a/b": False}
+    assert recipes.means_set("ecoli-promoters-150-masked-random-seed7")
+    assert not recipes.means_set("ecoli-promoters-150-random-seed0")  # the same has no number
