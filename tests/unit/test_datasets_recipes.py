@@ -288,7 +288,7 @@ def gunzipped(path) -> bytes:
 def test_load_or_make_makes_any_split_and_seed_by_its_name(home, mirror):
     made = recipes.load_or_make("bsubtilis-promoters-81-random-seed3")
     assert made.name == "bsubtilis-promoters-81-random-seed3"
-    assert (made.info["split"], made.info["seed"]) == ("random", 3)
+    assert (made.info["recipe"]["split"], made.info["recipe"]["seed"]) == ("random", 3)
     assert recipes.load_or_make("bsubtilis-promoters-81").sha256() != made.sha256()
 
 
