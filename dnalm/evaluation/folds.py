@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +45,11 @@ class OutOfFold:
     def called(self) -> Labels:
         """Whether each was called positive."""
         return self.probability >= self.threshold
+
+    def take(self, rows: NDArray[np.int64]) -> OutOfFold:
+        """The predictions of some of the sequences."""
+        parts = {name: getattr(self, name)[rows] for name in ("fold", "truth", "probability", "threshold")}
+        return replace(self, **parts)
 
     def statistics(self, figures: Sequence[str]) -> Statistics:
         """Figures as a function of bootstrap weights."""
@@ -103,6 +108,10 @@ class Calls:
     called: NDArray[np.int64]
     probability: Floats
     classes: int
+
+    def take(self, rows: NDArray[np.int64]) -> Calls:
+        """The predictions of some of the sequences."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in ("truth", "called", "probability")})
 
     def statistics(self, figures: Sequence[str]) -> Statistics:
         """Figures as a function of bootstrap weights; precision, recall and f1 are means over the classes."""

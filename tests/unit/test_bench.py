@@ -99,6 +99,14 @@ def test_a_part_held_out_at_random_says_so_and_is_not_told_as_another_split(resu
     assert hidden.group == "A held-out part drawn at random, as published, start codon hidden"
 
 
+def test_a_row_says_what_it_reaches_without_the_largest_group(results: Path) -> None:
+    chain = {"largest": 40, "of": 100, "figures": {"mcc": {"value": 0.7, "low": 0.6, "high": 0.8}}}
+    keep(results, "bsubtilis-promoters-81", own_row("gc_alone", without_largest=chain), own_row("pwm"))
+    notes = {one.model: one.note for one in entries(bench("bsubtilis-promoters-81")) if one.row}
+    said = "One group of relatives is 40 of the 100 sequences; MCC on the others: 0.700 (0.600 to 0.800)."
+    assert [said in note for note in notes.values()] == [True, False]
+
+
 def test_a_name_that_is_none_and_one_that_cannot_run_are_refused_in_a_sentence() -> None:
     with pytest.raises(InputError, match="there are ecoli-promoters-150, "):
         bench("nothing")

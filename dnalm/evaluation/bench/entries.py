@@ -210,6 +210,12 @@ def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
         said.append(f"Harder than the published split: {kept_apart} are never trained on.")
     elif row["split"] not in LIKE_PUBLISHED and not _at_random(task):
         said.append("Another split than the published one.")
+    if chain := row.get("without_largest"):
+        mcc = chain["figures"]["mcc"]
+        said.append(
+            f"One group of relatives is {chain['largest']:,} of the {chain['of']:,} sequences; MCC on the others: "
+            f"{mcc['value']:.3f} ({mcc['low']:.3f} to {mcc['high']:.3f})."
+        )
     if is_network(row["model"]) and row["fingerprint"].get("method", METHOD) != METHOD:
         said.append("Measured with the head as it was before it last changed.")
     if (row.get("text") or {}).get("shared"):

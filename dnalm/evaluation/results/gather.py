@@ -20,7 +20,7 @@ import pandas as pd
 
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import Calls, OutOfFold, Run
-from dnalm.evaluation.results import predictions
+from dnalm.evaluation.results import chains, predictions
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled, leak_of
 from dnalm.evaluation.results.models import Models, start_of
@@ -90,10 +90,17 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
         entry = kept.get((row.model, row.split, row.labels))
         if entry is not None and _of_these_weights(task, row, entry, models):
             entry |= _side(task, row, store, models)
+    kept_predictions = predictions.predictions_file(folder, task.name)
     if columns:
         data = labelled(task.data)
         fixed = {predictions.TRUTH: data.truth, predictions.GROUP: groups_of(task.data)}
-        predictions.write(predictions.predictions_file(folder, task.name), fixed, columns)
+        predictions.write(kept_predictions, fixed, columns)
+    if task.kind == "folds":
+        for (model, split, _), entry in kept.items():
+            if split == chains.GROUPED:
+                entry.pop("without_largest", None)
+                if found := chains.without_largest(kept_predictions, model, entry["seeds"]):
+                    entry["without_largest"] = found
     document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
     if document["rows"]:
         folder.mkdir(parents=True, exist_ok=True)

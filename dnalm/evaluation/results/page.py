@@ -128,6 +128,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
         expected = [row for row in _expected(task, document) if row.split == split]
         parts += [table(columns, (_classifier_row(task, row, kept.get(row)) for row in expected))]
         parts.append(_leak(expected, kept))
+        parts.append(_chain(expected, kept))
         parts.append(_aims(task, document, split))
         if task.published and split in ("random", "test"):
             parts.append(published_rows(task.published))
@@ -161,6 +162,20 @@ def _leak(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
     if leak.get("by") == BY_SOURCE:
         what = "come from a gene that was trained on, or are the same letter for letter as a read that was"
     return f"Of the {leak['of']:,} tested sequences {leak['shared']:,} ({share:.1%}) {what}."
+
+
+def _chain(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
+    """What the rows reach without the largest group, where that is a large share of the set."""
+    found = {row: kept[row]["without_largest"] for row in expected if row in kept and kept[row].get("without_largest")}
+    if not found:
+        return ""
+    told = next(iter(found.values()))
+    each = sorted(found, key=lambda row: -found[row]["figures"]["mcc"]["value"])
+    said = "; ".join(f"{title_of(row.model)} {interval(found[row]['figures']['mcc'])}" for row in each)
+    return (
+        f"{told['largest']:,} of the {told['of']:,} sequences are one group, chained by what they share, and stand in "
+        f"one fold. MCC on the others: {said}."
+    )
 
 
 def _mark(found: Document) -> str:
