@@ -136,14 +136,16 @@ def _disagreements(first: Entry, second: Entry) -> None:
             "Right": [names[one] for one in shown["right"]],
         }
     )
+    model = first.data if any(folder.name == first.data for folder in list_bundles()) else ""
     if "Sequence" in frame:
-        frame.insert(0, "Why", [_saliency(first.data, one) for one in frame["Sequence"]])
+        frame.insert(0, "Why", [_saliency(first.data, one, model) for one in frame["Sequence"]])
+    why = f"Opens it in Saliency{f', with the model {model}: those of the folds are not kept' if model else ''}"
     st.dataframe(
         frame,
         hide_index=True,
         key="bench_disagree",
         alt=f"{len(found)} sequences on which two models disagree",
-        column_config={"Why": st.column_config.LinkColumn(display_text="see why", help="Opens it in Saliency")},
+        column_config={"Why": st.column_config.LinkColumn(display_text="see why", help=why)},
     )
     if "Bases" not in frame:
         link("data", "Make the set, to see the sequences", icon=":material/database:", query={"dataset": first.data})
@@ -160,11 +162,9 @@ def _disagreements(first: Entry, second: Entry) -> None:
     )
 
 
-def _saliency(data: str, identifier: object) -> str:
-    """Where the page Saliency shows a sequence of a set, with the model that ships for the set if there is one."""
-    query = {"source": "set", "set": data, "split": "all", "id": str(identifier)}
-    if any(folder.name == data for folder in list_bundles()):
-        query["model"] = data
+def _saliency(data: str, identifier: object, model: str) -> str:
+    """Where the page Saliency shows a sequence of a set, with a model if one is named."""
+    query = {"source": "set", "set": data, "split": "all", "id": str(identifier)} | ({"model": model} if model else {})
     return f"saliency?{urlencode(query)}"
 
 
