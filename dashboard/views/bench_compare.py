@@ -16,6 +16,7 @@ from dnalm.datasets import Dataset
 from dnalm.errors import DnalmError, InputError
 from dnalm.evaluation.bench import pairs
 from dnalm.evaluation.bench.entries import Entry
+from dnalm.metrics import Figure
 from dnalm.model.bundle import list_bundles, read_bundle
 
 MOST_LISTED = 200
@@ -57,7 +58,9 @@ def show(ticked: Sequence[Entry]) -> None:
         "Differences are means over the seeds that both have; intervals are of a paired bootstrap over groups of "
         "near copies (on random folds over sequences). p is McNemar's exact test on the calls of the first seed, "
         f"corrected for {len(against)} comparison{'s' if len(against) > 1 else ''} (Benjamini and Hochberg). It takes "
-        "near copies for independent sequences: where the two disagree, believe the interval."
+        "near copies for independent sequences: where the two disagree, believe the interval. Both averaged: the mean "
+        "of their log-odds, called positive from 0.5 up; ahead of either alone, it shows that they know different "
+        "things."
     )
     if len(found) == 1:
         _changed(found[0], reference)
@@ -88,6 +91,7 @@ def p_text(p: float) -> str:
 
 def _line(pair: pairs.Pair, names: dict[str, str]) -> dict[str, object]:
     line: dict[str, object] = {"Row": names[pair.first]}
+    both = {f"{TITLES[name]}, both averaged": _interval(figure) for name, figure in pair.together.items()}
     for name, figure in pair.differences.items():
         line[f"{TITLES[name]}, difference"] = f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
     return line | {
@@ -95,7 +99,12 @@ def _line(pair: pairs.Pair, names: dict[str, str]) -> dict[str, object]:
         "The other way round": pair.test.second_only,
         "p, corrected": p_text(pair.adjusted),
         "Seeds": len(pair.seeds),
+        **both,
     }
+
+
+def _interval(figure: Figure) -> str:
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def _changed(first: Entry, second: Entry) -> None:

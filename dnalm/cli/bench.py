@@ -89,7 +89,9 @@ def run(
     model: Annotated[
         list[str] | None, typer.Option(help="Start from this language model, too, beside those that ship; repeatable.")
     ] = None,
-    match: Annotated[list[str] | None, typer.Option(help="Only units whose name holds this; repeatable.")] = None,
+    match: Annotated[
+        list[str] | None, typer.Option(help="Only units whose name holds this, and each further one.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no unit after so long.")] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Units measured side by side; else one a GPU, or one a core.")

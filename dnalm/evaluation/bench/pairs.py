@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dnalm.evaluation.folds import Calls, Run
 from dnalm.evaluation.paired import McNemar, mcnemar
 from dnalm.evaluation.results import predictions
 from dnalm.evaluation.results.intervals import mean_figures
+from dnalm.evaluation.results.together import together
 from dnalm.metrics import Figure
 
 FIGURES = ("mcc", "accuracy", "auroc")
@@ -36,6 +38,7 @@ class Pair:
         differences: the first's figure minus the second's, mean over seeds, with its 95 % interval.
         test: McNemar's test on the calls of the first of the seeds.
         adjusted: its p after the correction for all pairs that were asked for (Benjamini and Hochberg 1995).
+        together: figures of the mean of both models' log-odds; empty of several classes.
     """
 
     first: str
@@ -44,6 +47,7 @@ class Pair:
     differences: dict[str, Figure]
     test: McNemar
     adjusted: float
+    together: dict[str, Figure] = field(default_factory=dict)
 
 
 def predictions_of(entry: Entry) -> Path | None:
@@ -102,21 +106,27 @@ def compare(entries: Sequence[Entry], *, resamples: int = 1000) -> list[Pair]:
             continue
         (ours, theirs), table, seeds = _both(entry, reference)
         random = entry.row is not None and entry.row["split"] == "random"
-        differences = mean_figures(
+        groups = None if random else table[predictions.GROUP].to_numpy()
+        several = isinstance(ours[0], Calls)
+        figures_of = partial(mean_figures, groups=groups, resamples=resamples)
+        differences = figures_of(
             ours,
             minus=theirs,
-            figures=FIGURES_OF_SEVERAL if isinstance(ours[0], Calls) else FIGURES,
-            groups=None if random else table[predictions.GROUP].to_numpy(),
+            figures=FIGURES_OF_SEVERAL if several else FIGURES,
             generator=np.random.default_rng(_SEED),
-            resamples=resamples,
         )
-        found.append((entry.id, seeds, differences, mcnemar(ours[0], theirs[0])))
+        both = (
+            {}
+            if several
+            else figures_of(together(ours, theirs), figures=FIGURES, generator=np.random.default_rng(_SEED))
+        )
+        found.append((entry.id, seeds, differences, mcnemar(ours[0], theirs[0]), both))
     if not found:
         return []
-    adjusted = false_discovery_control([test.p for *_, test in found])
+    adjusted = false_discovery_control([test.p for *_, test, _ in found])
     return [
-        Pair(name, reference.id, seeds, differences, test, float(p))
-        for (name, seeds, differences, test), p in zip(found, adjusted, strict=True)
+        Pair(name, reference.id, seeds, differences, test, float(p), both)
+        for (name, seeds, differences, test, both), p in zip(found, adjusted, strict=True)
     ]
 
 

@@ -20,10 +20,10 @@ import pandas as pd
 
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import Calls, OutOfFold, Run
-from dnalm.evaluation.results import chains, predictions
+from dnalm.evaluation.results import chains, predictions, together
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled, leak_of
-from dnalm.evaluation.results.models import Models, start_of
+from dnalm.evaluation.results.models import Models, is_network, start_of
 from dnalm.evaluation.results.tasks import Row, Task, rows, side_units, units
 from dnalm.evaluation.results.units import SCHEMA, Store, Unit
 from dnalm.files import write_whole
@@ -96,16 +96,27 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
         fixed = {predictions.TRUTH: data.truth, predictions.GROUP: groups_of(task.data)}
         predictions.write(kept_predictions, fixed, columns)
     if task.kind == "folds":
-        for (model, split, _), entry in kept.items():
-            if split == chains.GROUPED:
-                entry.pop("without_largest", None)
-                if found := chains.without_largest(kept_predictions, model, entry["seeds"]):
-                    entry["without_largest"] = found
+        _put_from_predictions(task, kept, kept_predictions)
     document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
     if document["rows"]:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(results_file(folder, task), json.dumps(document, indent=1) + "\n")
     return document
+
+
+def _put_from_predictions(task: Task, kept: dict[tuple[Any, ...], Document], path: Path) -> None:
+    """Add to each row what its kept predictions say beyond its figures."""
+    for (model, split, labels), entry in kept.items():
+        told = {}
+        if split == chains.GROUPED:
+            told["without_largest"] = chains.without_largest(path, model, entry["seeds"])
+        if task.reference and is_network(model):
+            others = kept.get((task.reference, split, labels), {}).get("seeds", [])
+            seeds = [seed for seed in entry["seeds"] if seed in others]
+            told["with_reference"] = together.with_reference(path, split, model, task.reference, seeds)
+        for name in ("without_largest", "with_reference"):
+            entry.pop(name, None)
+        entry |= {name: found for name, found in told.items() if found}
 
 
 def _of_these_weights(task: Task, row: Row, entry: Document, models: Models) -> bool:

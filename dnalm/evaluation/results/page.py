@@ -8,7 +8,7 @@ from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.evaluation import published
 from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.cells import NOT_RUN, Document, interval, signed, table
-from dnalm.evaluation.results.models import is_network, title_of
+from dnalm.evaluation.results.models import is_network, start_of, title_of
 from dnalm.evaluation.results.published_tables import published_alone, published_rows
 from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows
@@ -130,6 +130,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
         parts.append(_leak(expected, kept))
         parts.append(_chain(expected, kept))
         parts.append(_aims(task, document, split))
+        parts.append(_together(expected, kept))
         if task.published and split in ("random", "test"):
             parts.append(published_rows(task.published))
     parts.append(_texts(document))
@@ -176,6 +177,20 @@ def _chain(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
         f"{told['largest']:,} of the {told['of']:,} sequences are one group, chained by what they share, and stand in "
         f"one fold. MCC on the others: {said}."
     )
+
+
+def _together(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
+    """What dnalm's rows reach averaged with the baseline that they are held against, and what that adds to it."""
+    found = {row: kept[row]["with_reference"] for row in expected if row in kept and kept[row].get("with_reference")}
+    found = {row: told for row, told in found.items() if start_of(row.model)}
+    if not found:
+        return ""
+    to = title_of(next(iter(found.values()))["to"])
+    said = "; ".join(
+        f"{row.model} {interval(told['figures']['mcc'])}, {interval(told['gain']['mcc'])}"
+        for row, told in sorted(found.items(), key=lambda one: -one[1]["figures"]["mcc"]["value"])
+    )
+    return f"Log-odds averaged with those of the {to}, MCC, and what that adds to the latter alone: {said}."
 
 
 def _mark(found: Document) -> str:
