@@ -37,7 +37,7 @@ def show(bench: Bench, rows: Sequence[Entry], figure: str, ticked: Sequence[Entr
         st.header(f"Who is ahead in {title}, and how sure is that?")
         st.caption(
             "Where intervals overlap widely, the sequences are too few to tell. Published figures, diamonds, are of "
-            "other splits and come without intervals."
+            "other splits and come without such intervals."
         )
         _picture(
             figures_chart(shown, figure, look(), ticked=[one.id for one in ticked]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +13,7 @@ from dashboard.figures import TITLES
 from dashboard.links import link
 from dashboard.saying import plain, refused, say_refusal
 from dnalm.evaluation.bench.benches import Bench
-from dnalm.evaluation.bench.entries import Entry, leaks
+from dnalm.evaluation.bench.entries import Entry, leaks, units_of
 from dnalm.evaluation.bench.export import export
 from dnalm.lab import jobs
 from dnalm.lab.people import User
@@ -88,7 +89,7 @@ def _frame(rows: Sequence[Entry], figure: str) -> pd.DataFrame:
         for place, name in enumerate(names):
             value = one.figures.get(name)
             # As text, which sorts the same: a number that is not there would be shown as "None".
-            line[TITLES.get(name, name)] = "" if value is None else f"{value.value:.3f}"
+            line[TITLES.get(name, name)] = "" if value is None else value.text
             if place == 0:
                 interval = value is not None and value.low is not None
                 line["95 % interval"] = f"{value.low:.3f} to {value.high:.3f}" if interval and value else ""
@@ -106,7 +107,7 @@ def _frame(rows: Sequence[Entry], figure: str) -> pd.DataFrame:
     return pd.DataFrame(lines).astype({"Labels": "Int64", "Seeds": "Int64"})
 
 
-def take_away(user: User, bench: Bench, rows: Sequence[Entry], figure: str) -> None:
+def take_away(user: User, bench: Bench, rows: Sequence[Entry], figure: str, ticked: Sequence[Entry]) -> None:
     """The table as files, the commands that measure it and print it, and a button that has it measured."""
     st.header("Take it away, or measure it again")
     figures = list(dict.fromkeys([figure, *(name for name in SHOWN if any(name in one.figures for one in rows))]))
@@ -126,25 +127,36 @@ def take_away(user: User, bench: Bench, rows: Sequence[Entry], figure: str) -> N
     lines = [f"dnalm bench table {bench.name} --format latex"]
     if bench.tasks:
         lines.insert(0, f"dnalm bench run {bench.name}")
-        _measure(user, bench)
+        _measure(user, bench, [one for one in ticked if one.row])
     else:
         st.caption(plain(bench.state))
     st.code("\n".join(lines), language="bash")
 
 
-def _measure(user: User, bench: Bench) -> None:
-    """A button that queues what the table still lacks here."""
+def _measure(user: User, bench: Bench, ticked: Sequence[Entry]) -> None:
+    """Buttons that queue what the table still lacks here, and the rows that are ticked, anew."""
     st.caption(
         "Measuring fits every model of the table on all folds and seeds, which takes hours on a processor. What was "
-        "measured on this server with the same data and models is not measured again; it can be cancelled and resumed."
+        "measured on this server with the same data and models is not measured again, but for the rows that you tick; "
+        "it can be cancelled and resumed."
     )
-    st.button(
-        "Measure it here",
-        key="bench_measure",
-        icon=":material/play_arrow:",
-        on_click=_queue,
-        args=(user, bench.name),
-    )
+    with st.container(horizontal=True):
+        st.button(
+            "Measure it here",
+            key="bench_measure",
+            icon=":material/play_arrow:",
+            on_click=_queue,
+            args=(user, bench.name),
+        )
+        st.button(
+            f"Measure the {len(ticked)} ticked rows again" if len(ticked) > 1 else "Measure the ticked row again",
+            key="bench_again",
+            icon=":material/replay:",
+            disabled=not ticked,
+            help=None if ticked else "Tick own rows in the table.",
+            on_click=_queue,
+            args=(user, bench.name, [units_of(one) for one in ticked]),
+        )
     say_refusal(REFUSED)
     if queued := st.session_state.get(QUEUED, {}).get(bench.name):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -152,9 +164,10 @@ def _measure(user: User, bench: Bench) -> None:
             link("jobs", "follow it", icon=":material/list_alt:", query={"job": queued})
 
 
-def _queue(user: User, name: str) -> None:
+def _queue(user: User, name: str, again: Sequence[str] = ()) -> None:
+    """Submit a job: of what is lacking, or of units of these names, whenever they were measured."""
+    since = datetime.now().astimezone() if again else None
+    config = BenchConfig(task=name, name=f"bench-{name}", match=list(again), since=since)
     made: list[str] = []
-    if not refused(
-        lambda: made.append(jobs.submit(user, BenchConfig(task=name, name=f"bench-{name}")).id), here=REFUSED
-    ):
+    if not refused(lambda: made.append(jobs.submit(user, config).id), here=REFUSED):
         st.session_state.setdefault(QUEUED, {})[name] = made[0]

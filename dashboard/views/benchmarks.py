@@ -46,13 +46,14 @@ def page() -> None:
         st.warning("Not yet run. One command measures it, below.", icon=":material/hourglass_empty:")
     if every and not rows:
         st.info("No row is left by this choice.", icon=":material/filter_alt:")
+    ticked: list[Entry] = []
     if rows:
         ticked = bench_table.show(chosen, rows, figure)
         bench_pictures.show(chosen, rows, figure, ticked)
         bench_compare.show(ticked)
         bench_starts.show(rows)
     bench_models.show(user, chosen)
-    bench_table.take_away(user, chosen, rows, figure)
+    bench_table.take_away(user, chosen, rows, figure, ticked)
 
 
 def _chosen(user: User) -> Bench:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,7 +91,10 @@ def run(
         list[str] | None, typer.Option(help="Start from this language model, too, beside those that ship; repeatable.")
     ] = None,
     match: Annotated[
-        list[str] | None, typer.Option(help="Only units whose name holds this, and each further one.")
+        list[str] | None, typer.Option(help="Only units whose name holds this; repeatable, for one or another.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Measure again what was measured before then, in local time.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no unit after so long.")] = None,
     processes: Annotated[
@@ -112,7 +116,7 @@ def run(
     def failed(unit: Unit, error: InputError) -> None:
         say(f"{unit.name} cannot be measured: {error}")
 
-    work = Work.of(name, models=model or (), match=match or (), snapshots=snapshots, failed=failed)
+    work = Work.of(name, models=model or (), match=match or (), snapshots=snapshots, since=since, failed=failed)
     if to_do:
         if as_json:
             print_json({"to_do": [unit.name for unit in work.left], "of": len(work.units)})
@@ -164,7 +168,7 @@ def table(
     from dnalm.metrics.binary import BINARY_FIGURES
 
     found = bench(name)
-    figures = tuple(figure or dict.fromkeys(["mcc", "accuracy", found.figure]))
+    figures = tuple(figure or found.figures)
     if strange := [one for one in figures if one not in BINARY_FIGURES]:
         raise InputError(f"there is no figure {strange[0]!r}; there are {', '.join(BINARY_FIGURES)}")
     rows = [one for one in entries(found) if split is None or one.row is None or one.row["split"] == split]
@@ -227,15 +231,18 @@ def _headline(document: dict[str, Any]) -> str:
 
 
 def _print(rows: list[Entry], figures: tuple[str, ...]) -> None:
-    from dnalm.evaluation.bench.export import text_of
+    from dnalm.evaluation.bench.export import numbered, text_of
 
-    header = ["model", "what", "data", "split", "labels", "seeds", *figures, "source"]
+    marks, notes = numbered(rows)
+    header = ["model", "what", "data", "split", "labels", "seeds", *figures, "source", "note"]
     print_table(
         header,
         [
             [one.model, one.what, one.data, one.split, one.labels, one.seeds]
             + [text_of(one, name) for name in figures]
-            + [one.source]
-            for one in rows
+            + [one.source, mark]
+            for one, mark in zip(rows, marks, strict=True)
         ],
     )
+    for note in notes:
+        say(note)

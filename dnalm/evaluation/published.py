@@ -35,6 +35,8 @@ class Row(_Strict):
         labels: labelled training sequences, where the source says.
         kmer: bases of a token, for language models.
         stride: bases from one token to the next.
+        spread: the +- that the source gives with a figure, by name.
+        note: what holds for this row alone, as how its figures were come by.
     """
 
     model: str
@@ -43,6 +45,19 @@ class Row(_Strict):
     labels: int | None = None
     kmer: int | None = None
     stride: int | None = None
+    spread: dict[str, Share] = {}
+    note: str = ""
+
+    @property
+    def told(self) -> str:
+        """Its note, and what its source says of chance."""
+        spreads = " and ".join(f"{name} ± {value:g}" for name, value in self.spread.items())
+        return " ".join(said for said in (self.note, spreads and f"Its source gives {spreads}.") if said)
+
+    def printed(self, figure: str) -> str:
+        """A figure with the digits that were published, as far as the row's other figures tell: 0.670, 0.90."""
+        digits = max(2, *(len(repr(value).partition(".")[2]) for value in self.figures.values()))
+        return f"{self.figures[figure]:.{digits}f}" if figure in self.figures else ""
 
 
 class Task(_Strict):
@@ -54,7 +69,7 @@ class Task(_Strict):
         span: the stretch of DNA that a sequence is.
         protocol: how the published figures were measured, in a sentence or two.
         apart: what keeps them from a fair comparison with dnalm's own runs; empty where nothing does.
-        not_run: why dnalm has no run of its own; empty where it has, or can have, one.
+        not_run: why dnalm has no run on the published kind of data; empty where it has, or can have, one.
         rows: as published.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
 
 from dnalm.model.config import PRESETS, EncoderConfig
 from dnalm.training.run_config import ComputeConfig, OptimizerConfig, RunConfig
@@ -211,7 +211,10 @@ class BenchConfig(RunConfig):
         description="start classifiers from these, too, beside those that ship",
     )
     match: list[str] = Field(
-        default_factory=list, title="Only units with", description="measure only units whose name holds these texts"
+        default_factory=list, title="Only units with", description="measure only units whose name holds one of these"
+    )
+    since: AwareDatetime | None = Field(
+        None, title="Measure again", description="what was measured before then; none: nothing is measured again"
     )
     minutes: float | None = Field(
         None, gt=0, description="begin no unit after so long", json_schema_extra={"unit": "minutes"}

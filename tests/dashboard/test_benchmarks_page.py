@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,17 @@ from dashboard.person import acting_user
 from dnalm.evaluation.bench import kept, pairs
 from dnalm.evaluation.bench.benches import bench, benches
 from dnalm.evaluation.bench.curves import curves
-from dnalm.evaluation.bench.entries import entries
+from dnalm.evaluation.bench.entries import entries, units_of
 from dnalm.evaluation.folds import OutOfFold
 from dnalm.evaluation.networks import METHOD
 from dnalm.evaluation.results import predictions
+from dnalm.evaluation.results.tasks import rows as task_rows
+from dnalm.evaluation.results.tasks import units
 from dnalm.lab import index, jobs
 from dnalm.lab.database import database
 from dnalm.lab.people import add_user
 from dnalm.metrics import binary_metrics
+from dnalm.training.config import BenchConfig
 
 PAGE = Path(__file__).resolve().parents[2] / "dashboard" / "views" / "benchmarks.py"
 TASK = "bsubtilis-promoters-81"
@@ -122,7 +126,7 @@ def test_rows_of_one_split_stand_together_and_say_why_they_are_not_ranked(result
         *("CNN (CNNProm)", "ULMFiT, pre-trained on several bacteria"),
     ]
     assert found["Split"].tolist() == ["grouped 5-fold"] * 3 + ["random 5-fold"] + ["as published"] * 2
-    assert found["MCC"].tolist()[-2:] == ["0.860", "0.759"]
+    assert found["MCC"].tolist()[-2:] == ["0.86", "0.759"]
     assert found["AUROC"].tolist()[-1] == ""
     assert "Harder than the published split" in found["Not to be ranked with others since"].iloc[0]
     assert found["95 % interval"].iloc[0].count("0.") >= 1
@@ -300,6 +304,23 @@ def test_measure_it_here_queues_a_job_and_leads_to_it(results):
     assert "It is queued" in words(page)
     page = opened(task="dog-enhancers")
     assert not [button for button in page.button if button.key == "bench_measure"]
+
+
+def test_ticked_rows_are_measured_again_and_no_others(results):
+    page = opened(task=TASK)
+    assert page.button(key="bench_again").disabled
+    one, other = [entry for entry in entries(bench(TASK)) if entry.row][:2]
+    page = opened(task=TASK, rows=f"{one.id},{other.id}")
+    assert page.button(key="bench_again").label == "Measure the 2 ticked rows again"
+    before = datetime.now(UTC)
+    page.button(key="bench_again").click().run()
+    (job,) = jobs.visible(acting_user())
+    config = BenchConfig.model_validate(job.config)
+    assert config.match == [units_of(entry) for entry in (one, other)]
+    assert config.since is not None and config.since >= before
+    every = [unit for task in bench(TASK).tasks for row in task_rows(task, {}) for unit in units(task, row)]
+    asked = {(unit.split, unit.model) for unit in every if any(text in unit.name for text in config.match)}
+    assert asked == {(entry.row["split"], entry.row["model"]) for entry in (one, other)}
 
 
 def test_a_set_of_ones_own_can_be_measured_and_a_colleagues_private_one_not_seen(results, home):

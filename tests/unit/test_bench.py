@@ -69,9 +69,11 @@ def test_every_published_table_is_a_benchmark_and_says_why_it_has_no_runs() -> N
     found = benches()
     assert list(found) == list(published.load().tasks)
     for one in found.values():
-        assert bool(one.tasks) != bool(one.state), one.name
+        assert one.tasks or one.state, one.name
     assert "not to be had" in found["dog-enhancers"].state
-    assert found["human-enhancers"].figure == "accuracy"
+    assert found["human-enhancers"].figure == "auroc"
+    assert found["human-enhancers"].figures == ("auroc", "mcc", "accuracy")
+    assert found["16s-shotgun"].figure == "f1"
     assert found["dog-enhancers"].figure == "auroc"
     assert found["bsubtilis-promoters-81"].figure == "mcc"
 
@@ -92,11 +94,11 @@ def test_a_part_held_out_at_random_says_so_and_is_not_told_as_another_split(resu
     found = {one.task: one for one in entries(bench("ecoli-promoters-150")) if one.row}
     plain, random, hidden = (found[f"ecoli-promoters-150{kind}"] for kind in ("", "-random", "-masked-random"))
     assert [one.split for one in (plain, random, hidden)] == ["held-out part", *["held-out part, drawn at random"] * 2]
-    assert "Another split than the published one." in plain.note
-    assert "split" not in random.note
+    assert plain.note.endswith("Another test part than the published one.")
+    assert random.note.endswith("Easier than the published split: near copies of tested sequences are learnt from.")
     assert "is hidden here" in hidden.note
-    assert random.group == "A held-out part drawn at random, as published"
-    assert hidden.group == "A held-out part drawn at random, as published, start codon hidden"
+    assert random.group == "A held-out part drawn at random"
+    assert hidden.group == "A held-out part drawn at random, start codon hidden"
 
 
 def test_where_one_group_is_a_large_share_the_best_of_each_kind_without_it_is_told(results: Path) -> None:
@@ -185,7 +187,7 @@ def test_the_table_leaves_the_house_whole(results: Path) -> None:
     rows = entries(one)
     text = export(one, rows, ["mcc"], "csv")
     head, _, body = text.partition("\n")
-    assert head == f"# {protocol_line(one)}"
+    assert head == f"# {protocol_line(one, rows)}"
     again = pd.read_csv(io.StringIO(body))
     assert again["mcc"].tolist() == [0.8, 0.86, 0.759]
     assert again["mcc_low"].isna().tolist() == [False, True, True]
@@ -194,7 +196,12 @@ def test_the_table_leaves_the_house_whole(results: Path) -> None:
     assert text_of(rows[1], "auprc") == ""
     markdown = export(one, rows, ["mcc"], "markdown").splitlines()
     assert markdown[3].startswith("| CNN (CNNProm) |")
-    assert markdown[-1] == protocol_line(one)
+    assert markdown[2].endswith("| 1 |")
+    assert [line.endswith("| 2 |") for line in markdown[3:5]] == [True, True]
+    notes = [f"1. {rows[0].note}", f"2. {one.table.apart.strip()}"]
+    assert markdown[-4:] == [protocol_line(one, rows), "", *notes]
+    assert one.table.apart.strip() not in protocol_line(one, rows)
+    assert one.table.apart.strip() in protocol_line(one)
     latex = export(one, rows, ["mcc"], "latex")
     assert r"95 \% intervals" in latex
     assert latex.count(r"\\") == len(rows) + 1

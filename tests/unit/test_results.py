@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,19 @@ def test_a_unit_of_other_data_is_measured_again(store: Store) -> None:
     assert not list(pending([unit], store, {}))
     store.write(unit, {**document, "fingerprint": {**document["fingerprint"], "data": "other"}})
     assert list(pending([unit], store, {})) == [unit]
+
+
+def test_what_was_measured_before_a_moment_is_measured_again_and_once(store: Store) -> None:
+    units = [Unit("fold", "toy", "gc_alone", "grouped", 0, fold) for fold in (0, 1)]
+    run(units, store, {})
+    document = store.read(units[0])
+    assert document is not None
+    store.write(units[0], {**document, "finished": "2020-01-01T00:00:00+00:00"})
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    assert list(pending(units, store, {}, since=since)) == units[:1]
+    assert not list(pending(units, store, {}))
+    assert run(units, store, {}, since=since) == 1
+    assert not list(pending(units, store, {}, since=since))
 
 
 def test_a_damaged_unit_names_its_file(store: Store) -> None:

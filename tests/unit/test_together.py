@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import Calls, OutOfFold
-from dnalm.evaluation.results import page, predictions
-from dnalm.evaluation.results.tasks import Row
-from dnalm.evaluation.results.together import together, with_reference
+from dnalm.evaluation.results import page
+from dnalm.evaluation.results.tasks import TASKS, Row
+from dnalm.evaluation.results.together import together, with_other
 
 COUNT = 40
 TRUTH = np.arange(COUNT) % 2 == 0
@@ -23,14 +21,6 @@ def run(name: str, wrong: np.ndarray, seed: int = 0) -> OutOfFold:
     """Right and sure, but where `wrong`: there it is wrong and much less sure."""
     probability = np.where(wrong, np.where(TRUTH, 0.4, 0.6), np.where(TRUTH, 0.9, 0.1))
     return OutOfFold(name, seed, np.zeros(COUNT, int), TRUTH, probability, np.full(COUNT, 0.5), ())
-
-
-def keep(path: Path, *runs: OutOfFold, split: str = "grouped") -> None:
-    """Predictions of several rows."""
-    columns = {}
-    for one in runs:
-        columns |= predictions.columns_of(split, one.name, one, np.arange(COUNT), COUNT)
-    predictions.write(path, {predictions.TRUTH: TRUTH, predictions.GROUP: np.arange(COUNT)}, columns)
 
 
 def test_the_mean_is_of_log_odds() -> None:
@@ -49,27 +39,19 @@ def test_a_probability_of_one_is_no_certainty() -> None:
     assert both.probability[0] == pytest.approx(expit(np.log(0.9995 / 0.0005) / 2))
 
 
-def test_models_that_err_apart_are_right_together(tmp_path: Path) -> None:
-    keep(tmp_path / "p.parquet", run("a+wide", QUARTER == 0), run("plain_average", QUARTER == 1))
-    found = with_reference(tmp_path / "p.parquet", "grouped", "a+wide", "plain_average", [0])
+def test_models_that_err_apart_are_right_together() -> None:
+    found = with_other([run("a+wide", QUARTER == 0)], [run("plain_average", QUARTER == 1)], np.arange(COUNT))
     assert found is not None
-    assert (found["to"], found["seeds"]) == ("plain_average", [0])
+    assert found["seeds"] == [0]
     assert found["figures"]["accuracy"]["value"] == 1.0
     assert found["gain"]["accuracy"]["value"] == pytest.approx(0.25)
     assert found["gain"]["accuracy"]["low"] > 0
 
 
-def test_models_that_err_alike_add_nothing(tmp_path: Path) -> None:
-    keep(tmp_path / "p.parquet", run("a+wide", QUARTER == 0), run("plain_average", QUARTER == 0), split="random")
-    found = with_reference(tmp_path / "p.parquet", "random", "a+wide", "plain_average", [0])
+def test_models_that_err_alike_add_nothing() -> None:
+    found = with_other([run("a+wide", QUARTER == 0)], [run("plain_average", QUARTER == 0)], None)
     assert found is not None
     assert [found["gain"]["mcc"][name] for name in ("value", "low", "high")] == [0.0, 0.0, 0.0]
-
-
-def test_what_is_not_kept_has_none(tmp_path: Path) -> None:
-    keep(tmp_path / "p.parquet", run("a+wide", QUARTER == 0))
-    assert with_reference(tmp_path / "p.parquet", "grouped", "a+wide", "plain_average", [0]) is None
-    assert with_reference(tmp_path / "p.parquet", "grouped", "a+wide", "plain_average", []) is None
 
 
 def test_other_seeds_and_several_classes_are_refused() -> None:
@@ -78,6 +60,7 @@ def test_other_seeds_and_several_classes_are_refused() -> None:
     calls = Calls("m", 0, np.array([0, 1]), np.array([0, 1]), np.array([0.9, 0.9]), 2)
     with pytest.raises(InputError, match="several classes"):
         together([calls], [calls])
+    assert with_other([calls], [calls], None) is None
 
 
 def test_the_page_tells_of_language_models_best_first() -> None:
@@ -85,11 +68,11 @@ def test_the_page_tells_of_language_models_best_first() -> None:
         def figure(value: float) -> dict:
             return {"mcc": {"value": value, "low": value - 0.01, "high": value + 0.01}}
 
-        return {"with_reference": {"to": "plain_average", "figures": figure(mcc), "gain": figure(mcc - 0.8)}}
+        return {"with_reference": {"figures": figure(mcc), "gain": figure(mcc - 0.8)}}
 
     rows = [Row(name, "random") for name in ("random+wide", "ecoli-lm+wide", "bacteria-lm+wide")]
-    said = page._together(rows, dict(zip(rows, map(row, (0.95, 0.82, 0.83)), strict=True)))
+    said = page._together(TASKS["ecoli-sigma70-81"], rows, dict(zip(rows, map(row, (0.95, 0.82, 0.83)), strict=True)))
     assert said.endswith(
         "bacteria-lm+wide .830 [.820, .840], .030 [.020, .040]; ecoli-lm+wide .820 [.810, .830], .020 [.010, .030]."
     )
-    assert page._together(rows, {}) == ""
+    assert page._together(TASKS["ecoli-sigma70-81"], rows, {}) == ""

@@ -18,6 +18,7 @@ from dnalm.evaluation.results.tasks import FOLDS, TASKS, Task
 from dnalm.evaluation.several import PLAIN as SEVERAL
 
 MASKED = "-masked"
+_FIRST = ("mcc", "f1", "auroc", "accuracy")
 AT_RANDOM = "-random"
 """Ends the name of a set whose held-out part was drawn at random, near copies not kept together."""
 OWN_PLAIN = (
@@ -46,16 +47,21 @@ class Bench:
 
     @property
     def figure(self) -> str:
-        """The figure that most of its published rows give, as which it is shown first."""
-        counts = {name: sum(name in row.figures for row in self.table.rows) for name in ("mcc", "accuracy", "auroc")}
-        return max(counts, key=lambda name: counts[name])
+        """The figure that most of its published rows give, as which it is shown first; of several, one aimed at."""
+        aims = {name for task in self.tasks for of_split in task.aims.values() for name in of_split}
+        aims.add("mcc")
+        return max(_FIRST, key=lambda name: (sum(name in row.figures for row in self.table.rows), name in aims))
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What its tables print: its first figure, MCC and accuracy, and what else a published row gives."""
+        given = (name for row in self.table.rows for name in row.figures)
+        return tuple(dict.fromkeys([self.figure, "mcc", "accuracy", *given]))
 
     @property
     def state(self) -> str:
-        """Why there are no runs of dnalm's own; empty where there are, or can be."""
-        if self.tasks:
-            return ""
-        return self.table.not_run or "Its recipe is not written yet."
+        """What of the published data has no run of dnalm's own, and why; empty where all has, or can have, one."""
+        return self.table.not_run.strip() or ("" if self.tasks else "Its recipe is not written yet.")
 
 
 @cache

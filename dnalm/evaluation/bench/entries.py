@@ -33,11 +33,17 @@ LIKE_PUBLISHED = ("random", "few-labels")
 
 @dataclass(frozen=True)
 class Value:
-    """A figure and its 95 % interval, where there is one."""
+    """A figure and its 95 % interval, where there is one; `printed`, where it was published, with its digits."""
 
     value: float
     low: float | None = None
     high: float | None = None
+    printed: str = ""
+
+    @property
+    def text(self) -> str:
+        """As tables print it, without the interval."""
+        return self.printed or f"{self.value:.3f}"
 
 
 @dataclass(frozen=True)
@@ -107,12 +113,12 @@ def _published(bench: Bench, number: int, row: published.Row) -> Entry:
         labels=row.labels,
         seeds=None,
         partial="",
-        figures={name: Value(value) for name, value in row.figures.items()},
+        figures={name: Value(value, printed=row.printed(name)) for name, value in row.figures.items()},
         source=source.citation.split(")")[0] + ")",
         address=source.address,
         date=source.citation.split("(")[1].split(")")[0] if "(" in source.citation else "",
         group=PUBLISHED,
-        note=bench.table.apart.strip(),
+        note=" ".join(said for said in (row.told, bench.table.apart.strip()) if said),
     )
 
 
@@ -149,7 +155,7 @@ def _group(bench: Bench, task: Task, row: dict[str, Any]) -> str:
         if _of_genes(row)
         else "Grouped folds: no near copy of a tested sequence is learnt from",
         "random": "Random folds, as most figures are published",
-        "test": "A held-out part drawn at random, as published"
+        "test": "A held-out part drawn at random"
         if _at_random(task)
         else "The held-out part of the set: no near copy of it is learnt from",
         "few-labels": "The held-out part of the set, few labels",
@@ -170,6 +176,13 @@ def _hidden(bench: Bench, task: Task) -> bool:
 def _of_genes(row: dict[str, Any]) -> bool:
     """Whether folds keep reads of one gene together, and not what looks alike."""
     return (row.get("leak") or {}).get("by") == BY_SOURCE
+
+
+def units_of(one: Entry) -> str:
+    """What the names of all units of an own row hold, and no others' (`dnalm bench run --match`)."""
+    row = one.row or {}
+    labels = f"labels{row['labels']}." if row["labels"] else ""
+    return f"{row['data']['name']}/{row['split']}/{row['model']}.{labels}seed"
 
 
 def leaks(rows: Sequence[Entry]) -> dict[str, str]:
@@ -228,8 +241,10 @@ def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
     elif row["split"] == "grouped":
         kept_apart = "reads of a held-out gene" if _of_genes(row) else "near copies of a held-out sequence"
         said.append(f"Harder than the published split: {kept_apart} are never trained on.")
-    elif row["split"] not in LIKE_PUBLISHED and not _at_random(task):
-        said.append("Another split than the published one.")
+    elif _at_random(task):
+        said.append("Easier than the published split: near copies of tested sequences are learnt from.")
+    elif row["split"] not in LIKE_PUBLISHED and bench.table.rows:
+        said.append("Another test part than the published one.")
     if is_network(row["model"]) and row["fingerprint"].get("method", METHOD) != METHOD:
         said.append("Measured with the head as it was before it last changed.")
     if (row.get("text") or {}).get("shared"):

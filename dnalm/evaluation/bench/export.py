@@ -1,4 +1,7 @@
-"""A benchmark's table for other programs: CSV, Markdown and LaTeX, each with the line that says how it was measured."""
+"""A benchmark's table for other programs: CSV, Markdown and LaTeX, each with the line that says how it was measured.
+
+What keeps a row from a fair comparison stands beside it in CSV, and numbered below the table in the others.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ def frame(rows: Sequence[Entry], figures: Sequence[str]) -> pd.DataFrame:
 def protocol_line(bench: Bench, rows: Sequence[Entry] = ()) -> str:
     """How the table was measured, in one line; with its rows, what each of their splits leaks."""
     said = [f"{bench.table.title}.", ("Published: " if bench.table.rows else "") + bench.table.protocol.strip()]
-    said += [bench.table.apart.strip()] if bench.table.apart else []
+    if bench.table.apart and not any(one.kind == "published" for one in rows):  # whose notes say it
+        said.append(bench.table.apart.strip())
     said += [f"{group}: {leak}." for group, leak in leaks(rows).items()]
     said.append(
         "Brackets: 95 % intervals; figures of several seeds are means. Rows of different splits are not ranked."
@@ -57,7 +61,9 @@ def export(bench: Bench, rows: Sequence[Entry], figures: Sequence[str], format: 
     """
     if format == "csv":
         return f"# {protocol_line(bench, rows)}\n" + frame(rows, figures).to_csv(index=False)
-    head = ["Model", "", "Data", "Split", "Labels", "Seeds", *(_title(name) for name in figures), "Source", "Date"]
+    marks, notes = numbered(rows)
+    titles = [_title(name) for name in figures]
+    head = ["Model", "", "Data", "Split", "Labels", "Seeds", *titles, "Source", "Date", "Note"]
     body = [
         [
             one.model,
@@ -69,10 +75,18 @@ def export(bench: Bench, rows: Sequence[Entry], figures: Sequence[str], format: 
             *(text_of(one, name) for name in figures),
             one.source,
             one.date,
+            mark,
         ]
-        for one in rows
+        for one, mark in zip(rows, marks, strict=True)
     ]
-    return (_markdown if format == "markdown" else _latex)(protocol_line(bench, rows), head, body)
+    return (_markdown if format == "markdown" else _latex)(protocol_line(bench, rows), head, body, notes)
+
+
+def numbered(rows: Sequence[Entry]) -> tuple[list[str], list[str]]:
+    """What keeps rows from a fair comparison, each text once: the number of each row's, and the numbered texts."""
+    texts = list(dict.fromkeys(one.note for one in rows if one.note))
+    marks = [str(texts.index(one.note) + 1) if one.note else "" for one in rows]
+    return marks, [f"{number}. {text}" for number, text in enumerate(texts, 1)]
 
 
 def text_of(one: Entry, figure: str) -> str:
@@ -81,25 +95,26 @@ def text_of(one: Entry, figure: str) -> str:
     if found is None:
         return ""
     interval = "" if found.low is None or found.high is None else f" [{found.low:.3f}, {found.high:.3f}]"
-    return f"{found.value:.3f}{interval}"
+    return f"{found.text}{interval}"
 
 
 def _title(figure: str) -> str:
     return {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1"}.get(figure, figure.capitalize())
 
 
-def _markdown(protocol: str, head: list[str], body: list[list[str]]) -> str:
+def _markdown(protocol: str, head: list[str], body: list[list[str]], notes: list[str]) -> str:
     def line(cells: list[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body), "", protocol]) + "\n"
+    under = [protocol, *(["", *notes] if notes else [])]
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body), "", *under]) + "\n"
 
 
-def _latex(protocol: str, head: list[str], body: list[list[str]]) -> str:
+def _latex(protocol: str, head: list[str], body: list[list[str]], notes: list[str]) -> str:
     def line(cells: list[str]) -> str:
         return "  " + " & ".join(map(_escaped, cells)) + r" \\"
 
-    columns = "llll" + "r" * (len(head) - 6) + "ll"
+    columns = "llll" + "r" * (len(head) - 7) + "lll"
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
@@ -112,6 +127,7 @@ def _latex(protocol: str, head: list[str], body: list[list[str]]) -> str:
             *map(line, body),
             r"  \bottomrule",
             r"  \end{tabular}",
+            *(rf"  \par\footnotesize {_escaped(note)}" for note in notes),
             r"\end{table}",
             "",
         ]

@@ -41,7 +41,7 @@ def measure_bench(config: BenchConfig, path: Path, progress: Progress | None = N
         def failed(unit: Unit, error: InputError) -> None:
             folder.log(f"{unit.name} cannot be measured: {error}")
 
-        work = Work.of(config.task, models=config.models, match=config.match, failed=failed)
+        work = Work.of(config.task, models=config.models, match=config.match, since=config.since, failed=failed)
         folder.log(f"{len(work.left):,} of {len(work.units):,} units are to be measured")
         began, done = time.monotonic(), 0
 

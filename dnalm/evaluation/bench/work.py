@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Work:
         points: names among them that are points of the curve of MCC against bits per base.
         units: all that were asked for, in order.
         left: those that are still to be measured.
+        since: what was measured before counts as not measured; None: all counts.
         impossible: names of those whose data or model cannot be read, and the reason.
     """
 
@@ -37,6 +39,7 @@ class Work:
     points: Sequence[str]
     units: Sequence[Unit]
     left: Sequence[Unit]
+    since: datetime | None = None
     impossible: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -47,6 +50,7 @@ class Work:
         models: Sequence[str] = (),
         match: Sequence[str] = (),
         snapshots: Path | None = None,
+        since: datetime | None = None,
         failed: Told | None = None,
     ) -> Work:
         """Look up what is to be measured.
@@ -54,8 +58,9 @@ class Work:
         Args:
             name: a benchmark, one of its tasks, or `all`.
             models: language models to start from beside those that ship.
-            match: only units whose names hold all of these.
+            match: only units whose names hold one of these.
             snapshots: a folder of language models that are points of the curve.
+            since: measure again what was measured before; without an offset, in local time.
             failed: told of units that cannot be measured.
 
         Raises:
@@ -65,10 +70,13 @@ class Work:
         asked = find_models(models)
         found = asked if snapshots is None else find_models(models, snapshots)
         points = [one for one in found if one not in asked]
-        units = [unit for unit in in_order(tasks, found, points) if all(text in unit.name for text in match)]
+        units = [
+            unit for unit in in_order(tasks, found, points) if not match or any(text in unit.name for text in match)
+        ]
         impossible: dict[str, str] = {}
-        left = list(pending(units, Store(), found, _noting(impossible, failed)))
-        return cls(tasks, found, points, units, left, impossible)
+        since = since.astimezone() if since else None
+        left = list(pending(units, Store(), found, _noting(impossible, failed), since))
+        return cls(tasks, found, points, units, left, since, impossible)
 
     def measure(
         self,
@@ -93,7 +101,16 @@ class Work:
         """
         store, noted = Store(), _noting(self.impossible, failed)
         try:
-            run(self.left, store, self.models, processes=processes, minutes=minutes, report=report, failed=noted)
+            run(
+                self.left,
+                store,
+                self.models,
+                processes=processes,
+                minutes=minutes,
+                report=report,
+                failed=noted,
+                since=self.since,
+            )
         finally:
             documents = [gather(task, store, self.models, folder, self.points) for task in self.tasks]
         return documents

@@ -86,7 +86,8 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
         if task.kind in ("folds", "test"):
             columns |= _columns(task, row, done)
     for row in rows(task, models, snapshots):
-        _put_difference(task, row, kept, store, models)
+        if task.kind == "few":
+            _put_difference(task, row, kept, store, models)
         entry = kept.get((row.model, row.split, row.labels))
         if entry is not None and _of_these_weights(task, row, entry, models):
             entry |= _side(task, row, store, models)
@@ -95,7 +96,7 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
         data = labelled(task.data)
         fixed = {predictions.TRUTH: data.truth, predictions.GROUP: groups_of(task.data)}
         predictions.write(kept_predictions, fixed, columns)
-    if task.kind == "folds":
+    if task.kind in ("folds", "test"):
         _put_from_predictions(task, kept, kept_predictions)
     document = {"schema": SCHEMA, "task": task.name, "title": task.title, "rows": list(kept.values())}
     if document["rows"]:
@@ -107,13 +108,20 @@ def _gather(task: Task, store: Store, models: Models, folder: Path, snapshots: S
 def _put_from_predictions(task: Task, kept: dict[tuple[Any, ...], Document], path: Path) -> None:
     """Add to each row what its kept predictions say beyond its figures."""
     for (model, split, labels), entry in kept.items():
-        told = {}
+        told: Document = {}
         if split == chains.GROUPED:
             told["without_largest"] = chains.without_largest(path, model, entry["seeds"])
-        if task.reference and is_network(model):
+        if task.reference and model != task.reference:
             others = kept.get((task.reference, split, labels), {}).get("seeds", [])
             seeds = [seed for seed in entry["seeds"] if seed in others]
-            told["with_reference"] = together.with_reference(path, split, model, task.reference, seeds)
+            if seeds and all(predictions.has(path, split, name, seeds) for name in (model, task.reference)):
+                ours, table = predictions.read(path, split, model, seeds)
+                theirs, _ = predictions.read(path, split, task.reference, seeds)
+                groups = None if split == "random" else table[predictions.GROUP].to_numpy()
+                drawn = {"groups": groups, "generator": np.random.default_rng(_SEED)}
+                told["difference"] = _difference(task, ours, theirs, drawn)
+                if is_network(model):
+                    told["with_reference"] = together.with_other(ours, theirs, groups)
         for name in ("without_largest", "with_reference"):
             entry.pop(name, None)
         entry |= {name: found for name, found in told.items() if found}
@@ -251,7 +259,7 @@ def _side(task: Task, row: Row, store: Store, models: Models) -> Document:
 
 
 def _put_difference(task: Task, row: Row, kept: dict[tuple[Any, ...], Document], store: Store, models: Models) -> None:
-    """Add a row's paired difference to the task's reference, over the seeds that both have."""
+    """Add a row's paired difference to the task's reference, over the seeds that both have: of few labels."""
     entry = kept.get((row.model, row.split, row.labels))
     if task.reference in (None, row.model) or entry is None:
         return
@@ -263,22 +271,22 @@ def _put_difference(task: Task, row: Row, kept: dict[tuple[Any, ...], Document],
         return
     ours_runs = [_run(row, seed, ours[seed]) for seed in seeds]
     theirs_runs = [_run(reference, seed, theirs[seed])[0] for seed in seeds]
-    names = ("mcc", "accuracy")
-    runs = [run for run, _ in ours_runs]
-    found = mean_figures(runs, minus=theirs_runs, figures=names, **_drawn(task, row, ours_runs[0][1]))
-    entry["difference"] = {
+    drawn = _drawn(task, row, ours_runs[0][1])
+    entry["difference"] = _difference(task, [run for run, _ in ours_runs], theirs_runs, drawn)
+
+
+def _difference(task: Task, ours: Sequence[Run], theirs: Sequence[Run], drawn: Document) -> Document:
+    """A row's figures minus the reference's, on the same seeds, and each seed's own."""
+    found = mean_figures(ours, minus=theirs, figures=("mcc", "accuracy"), **drawn)
+    each = {}
+    for run, other in zip(ours, theirs, strict=True):
+        of_seed = mean_figures([run], minus=[other], figures=("mcc",), generator=drawn["generator"], resamples=0)
+        each[str(run.seed)] = round(of_seed["mcc"].value, 4)
+    return {
         "to": task.reference,
-        "seeds": seeds,
+        "seeds": [run.seed for run in ours],
         "figures": {name: figure.as_dict() for name, figure in found.items()},
-        "by_seed": {
-            str(seed): round(
-                mean_figures(
-                    [run], minus=[other], figures=("mcc",), generator=np.random.default_rng(_SEED), resamples=0
-                )["mcc"].value,
-                4,
-            )
-            for seed, run, other in zip(seeds, runs, theirs_runs, strict=True)
-        },
+        "by_seed": each,
     }
 
 

@@ -16,6 +16,8 @@ from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows
 _TITLES = {"mcc": "MCC", "accuracy": "accuracy", "auroc": "AUROC", "f1": "F1"}
 EARLIER = "†"
 """Marks a figure of dnalm's heads as they were before they last changed."""
+_MUCH = 0.5
+"""Of a set's sequences in a language model's text: said beside what was reached."""
 GIVEN_BITS = ("GeCo3, a compressor for DNA", 1.878, "given, not measured here")
 
 _HEAD = """# Results
@@ -130,7 +132,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
         parts.append(_leak(expected, kept))
         parts.append(_chain(expected, kept))
         parts.append(_aims(task, document, split))
-        parts.append(_together(expected, kept))
+        parts.append(_together(task, expected, kept))
         if task.published and split in ("random", "test"):
             parts.append(published_rows(task.published))
     parts.append(_texts(document))
@@ -179,17 +181,17 @@ def _chain(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
     )
 
 
-def _together(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
+def _together(task: Task, expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
     """What dnalm's rows reach averaged with the baseline that they are held against, and what that adds to it."""
     found = {row: kept[row]["with_reference"] for row in expected if row in kept and kept[row].get("with_reference")}
     found = {row: told for row, told in found.items() if start_of(row.model)}
     if not found:
         return ""
-    to = title_of(next(iter(found.values()))["to"])
     said = "; ".join(
         f"{row.model} {interval(told['figures']['mcc'])}, {interval(told['gain']['mcc'])}"
         for row, told in sorted(found.items(), key=lambda one: -one[1]["figures"]["mcc"]["value"])
     )
+    to = title_of(task.reference or "")
     return f"Log-odds averaged with those of the {to}, MCC, and what that adds to the latter alone: {said}."
 
 
@@ -304,7 +306,7 @@ def _aim(task: Task, document: Document, split: str, figure: str, wanted: float)
         if row["split"] == split
         and (row.get("facts") if lower_is_better else is_network(row["model"]) and not row["model"].startswith(RANDOM))
     ]
-    said = f"Aim: {_TITLES.get(figure, figure).replace('_', ' ')} {wanted:.3f}."
+    said = f"Aim: {_TITLES.get(figure, figure).replace('_', ' ')} {wanted:g}."
     if not ours:
         return f"{said} {NOT_RUN.capitalize()}."
     # A row of fewer seeds than another may be the better by luck: those of most seeds stand for what was reached.
@@ -313,14 +315,18 @@ def _aim(task: Task, document: Document, split: str, figure: str, wanted: float)
     best = (min if lower_is_better else max)(ours, key=lambda row: row["figures"][figure]["value"])
     value = best["figures"][figure]["value"]
     short = value - wanted if lower_is_better else wanted - value
-    verdict = "the aim is met" if short <= 0 else f"{short:.4f} short of it"
-    said = f"{said} Best of the rows of {most} seed{'s' * (most != 1)}: {value:.4f} ({best['model']}): {verdict}."
+    verdict = "the value is reached" if short <= 0 else f"{short:.4f} short of it"
+    said = f"{said} Best of the rows of {most} seed{'s' * (most != 1)}: {value:.4f} ({best['model']}): {verdict}"
     told = best.get("difference")
     if told and task.reference:
         gain = told["figures"]["mcc"]
-        sure = "so it is ahead" if gain["low"] > 0 else "so it is behind" if gain["high"] < 0 else "which tells nothing"
-        said += f" Its MCC over that of the {title_of(task.reference)}: {interval(gain)}, {sure}."
-    return said
+        sure = "is ahead of" if gain["low"] > 0 else "is behind" if gain["high"] < 0 else "cannot be told from"
+        link = "and" if (short <= 0) == (gain["low"] > 0) else "but"
+        said += f", {link} it {sure} the {title_of(task.reference)} (MCC {interval(gain)})"
+    text = best.get("text") or {}
+    if (text.get("shared") or 0) > _MUCH * max(text.get("of", 1), 1):
+        said += f"; its language model had read {text['shared']:,} of the {text['of']:,} sequences in part, unlabelled"
+    return said + "."
 
 
 def _provenance(documents: Mapping[str, Document]) -> list[str]:

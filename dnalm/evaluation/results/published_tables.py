@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dnalm.evaluation import published
-from dnalm.evaluation.results.cells import signed, table
+from dnalm.evaluation.results.cells import NOT_RUN, table
 
 
 def published_alone(held_against: Collection[str | None]) -> list[str]:
@@ -13,8 +13,7 @@ def published_alone(held_against: Collection[str | None]) -> list[str]:
     parts = []
     for name, told in published.load().tasks.items():
         if name not in held_against:
-            parts += [f"## {told.title}, published figures", told.not_run.strip() or told.apart.strip()]
-            parts.append(published_rows(name))
+            parts += [f"## {told.title}, published figures", published_rows(name)]
     return parts
 
 
@@ -28,10 +27,13 @@ def published_rows(name: str) -> str:
             row.model + ("" if row.kmer is None else f", {row.kmer}-mers"),
             "" if row.stride is None else str(row.stride),
             "" if row.labels is None else f"{row.labels:,}",
-            *(signed(row.figures[name]) if name in row.figures else "" for name in names),
+            *(row.printed(name).removeprefix("0") for name in names),
             f"[{row.source}]({found.sources[row.source].address})",
+            row.told,
         ]
         for row in told.rows
     ]
-    text = f"Published, from other splits, so not to be ranked with what is measured here. {told.protocol.strip()}"
-    return text + "\n\n" + table(("model", "stride", "labels", *names, "source"), body)
+    text = f"Published, so not to be ranked with what is measured here. {told.protocol.strip()} {told.apart.strip()}"
+    unrun = f"{NOT_RUN.capitalize()}: {told.not_run.strip()}" if told.not_run else ""
+    head = ("model", "stride", "labels", *names, "source", "note")
+    return "\n\n".join(part for part in (unrun, text.strip(), table(head, body)) if part)

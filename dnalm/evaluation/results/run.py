@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,21 +30,26 @@ def can_run(unit: Unit, models: Models) -> bool:
     return start is None or start in models
 
 
-def is_done(unit: Unit, store: Store, models: Models) -> bool:
-    """Whether it was measured with the data, weights and settings of now."""
-    return store.path(unit).is_file() and store.current(unit, fingerprint(unit, models)) is not None
+def is_done(unit: Unit, store: Store, models: Models, since: datetime | None = None) -> bool:
+    """Whether it was measured with the data, weights and settings of now, and not before `since`."""
+    found = store.current(unit, fingerprint(unit, models)) if store.path(unit).is_file() else None
+    return found is not None and (since is None or datetime.fromisoformat(found["finished"]) >= since)
 
 
 def pending(
-    units: Sequence[Unit], store: Store, models: Models, failed: Callable[[Unit, InputError], None] | None = None
+    units: Sequence[Unit],
+    store: Store,
+    models: Models,
+    failed: Callable[[Unit, InputError], None] | None = None,
+    since: datetime | None = None,
 ) -> Iterator[Unit]:
-    """Units that can be measured and have not been, in order; looked up one by one, as they are asked for.
+    """Units that can be measured and have not been, or not `since`, in order; looked up one by one, as asked for.
 
     A unit whose data or model cannot be read raises InputError, or is left out and told to `failed`, where given.
     """
     for unit in units:
         try:
-            wanted = can_run(unit, models) and not is_done(unit, store, models)
+            wanted = can_run(unit, models) and not is_done(unit, store, models, since)
         except InputError as error:
             if failed is None:
                 raise
@@ -69,6 +75,7 @@ def run(
     minutes: float | None = None,
     report: Report | None = None,
     failed: Callable[[Unit, InputError], None] | None = None,
+    since: datetime | None = None,
 ) -> int:
     """Measure what is pending.
 
@@ -80,13 +87,14 @@ def run(
         minutes: no unit is begun after so long.
         report: called as each is done.
         failed: called with a unit that cannot be measured, and the others go on; None: the first ends the run.
+        since: what was measured before is measured again; None: nothing is.
 
     Returns:
         How many were measured.
     """
     end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     # Looked up as they are begun: another process may have measured some meanwhile.
-    left, done = pending(units, store, models, failed), 0
+    left, done = pending(units, store, models, failed, since), 0
 
     def settle(unit: Unit, outcome: Callable[[], dict[str, Any]]) -> None:
         nonlocal done

@@ -249,7 +249,8 @@ TASKS: dict[str, Task] = {
                 reference="plain_average",
                 note=" ".join(
                     [
-                        "The held-out part is drawn at random, as in the published figures.",
+                        "The held-out part is drawn at random, so that near copies of it are learnt from: what those "
+                        "are worth.",
                         *([_MASKED] if hidden else []),
                     ]
                 ),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dnalm.errors import InputError
 from dnalm.evaluation.fitting import average_log_odds
@@ -49,38 +49,26 @@ def together(first: Sequence[Run], second: Sequence[Run]) -> list[OutOfFold]:
     return found
 
 
-def with_reference(path: Path, split: str, model: str, reference: str, seeds: Sequence[int]) -> dict[str, Any] | None:
-    """Figures of a row averaged with a baseline, and what that adds to the baseline alone.
+def with_other(ours: Sequence[Run], theirs: Sequence[Run], groups: NDArray[np.integer] | None) -> dict[str, Any] | None:
+    """Figures of a model averaged with another, and what that adds to the other alone.
 
     Args:
-        path: the task's predictions (`dnalm.evaluation.results.predictions`).
-        split: of both rows.
-        model: of the row.
-        reference: the baseline.
-        seeds: those that both have.
+        ours: its runs.
+        theirs: the other's, as `together` wants them.
+        groups: group of each sequence, drawn whole; None draws sequences.
 
     Returns:
-        `to`, `seeds`, and `figures` and `gain` with 95 % intervals, from paired resamples of whole groups but on random
-        folds; None where the predictions of one are not kept, or there are several classes.
-
-    Raises:
-        InputError: the file cannot be read.
+        `seeds`, and `figures` and `gain` with 95 % intervals from paired resamples; None of several classes.
     """
-    if not seeds or not all(predictions.has(path, split, name, seeds) for name in (model, reference)):
-        return None
-    ours, table = predictions.read(path, split, model, seeds)
-    theirs, _ = predictions.read(path, split, reference, seeds)
     if not isinstance(ours[0], OutOfFold):
         return None
     both = together(ours, theirs)
-    groups = None if split == "random" else table[predictions.GROUP].to_numpy()
     figures, gain = (
         mean_figures(both, minus=minus, figures=FIGURES, groups=groups, generator=np.random.default_rng(_SEED))
         for minus in (None, theirs)
     )
     return {
-        "to": reference,
-        "seeds": list(seeds),
+        "seeds": [run.seed for run in both],
         "figures": {name: figure.as_dict() for name, figure in figures.items()},
         "gain": {name: figure.as_dict() for name, figure in gain.items()},
     }
