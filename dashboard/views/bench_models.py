@@ -48,4 +48,10 @@ def _line(bundle: Bundle) -> None:
         link("mutation", "What would a mutation do?", icon=":material/edit:", query=query)
         if bundle.config.window and bundle.config.positive:
             link("long-sequences", "Scan a long sequence with it", icon=":material/monitoring:", query=query)
+        else:
+            st.caption(
+                "Nothing to scan for: it tells several classes apart."
+                if bundle.config.window
+                else "Nothing to scan for: it speaks of whole sequences."
+            )
         link("models", "Its card", icon=":material/category:", query=query)

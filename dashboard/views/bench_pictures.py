@@ -12,9 +12,11 @@ from dashboard.figures import TITLES
 from dashboard.saying import plain
 from dnalm.errors import DnalmError
 from dnalm.evaluation.bench.benches import Bench
-from dnalm.evaluation.bench.curves import curves
+from dnalm.evaluation.bench.curves import brier, curves
 from dnalm.evaluation.bench.entries import Entry
 from dnalm.evaluation.bench.pairs import predictions_of, runs_of
+from dnalm.evaluation.results import predictions
+from dnalm.metrics import Figure
 
 MOST_CURVES = 8
 
@@ -54,7 +56,12 @@ def _curves(bench: Bench, ticked: Sequence[Entry]) -> None:
     if len(own) > MOST_CURVES:
         st.warning(f"The first {MOST_CURVES} of {len(own)} are drawn; untick some.", icon=":material/warning:")
     try:
-        found = {label_of(one): curves(runs_of(one)[0][0]) for one in own[:MOST_CURVES]}
+        found, errors = {}, {}
+        for one in own[:MOST_CURVES]:
+            runs, table = runs_of(one)
+            random = one.row is not None and one.row["split"] == "random"
+            found[label_of(one)] = curves(runs[0])
+            errors[label_of(one)] = brier(runs, None if random else table[predictions.GROUP].to_numpy())
     except DnalmError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -66,8 +73,13 @@ def _curves(bench: Bench, ticked: Sequence[Entry]) -> None:
         f"{bench.name}-curves",
         alt=f"{'Calibration' if several else 'ROC, precision-recall and calibration'} curves of {', '.join(found)}",
     )
-    lines = [f"{name}: expected calibration error {one.error:.3f}" for name, one in found.items()]
-    st.caption(plain(f"Of the first seed, all folds together. {'; '.join(lines)}."))
+    lines = [f"{name}: expected calibration error {one.error:.3f}{_brier(errors[name])}" for name, one in found.items()]
+    told = "" if several else ", but the Brier score (0 is best), which is the mean over the seeds"
+    st.caption(plain(f"Of the first seed, all folds together{told}. {'; '.join(lines)}."))
+
+
+def _brier(found: Figure | None) -> str:
+    return "" if found is None else f", Brier score {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def _picture(figure, name: str, *, alt: str) -> None:  # noqa: ANN001 - a plotly figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +161,7 @@ def test_ticked_rows_show_curves_and_the_paired_test(results):
     page = opened(task=TASK, rows=f"{plain},{good},{bad}")
     shown = words(page)
     assert "expected calibration error" in shown
+    assert re.search(r"Brier score 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", shown)
     assert "corrected for 2 comparisons" in shown
     found = page.dataframe[1].value.set_index("Row")
     assert list(found.index) == ["bacteria-lm+wide", "GC alone"]

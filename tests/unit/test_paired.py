@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from dnalm.errors import InputError
+from dnalm.evaluation.bench.curves import brier
 from dnalm.evaluation.fitting import Fitted
 from dnalm.evaluation.folds import OutOfFold, run_folds, run_seeds
-from dnalm.evaluation.paired import mcnemar, paired_difference
+from dnalm.evaluation.paired import mcnemar
+from dnalm.evaluation.results.intervals import mean_figures
+from dnalm.metrics import Figure
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -91,20 +94,25 @@ def test_folds_refuse_what_does_not_fit():
         run_folds("x", first_base, SEQUENCES[:4], [False, True, True, True], [0, 1, 1, 1])
 
 
+def difference(first: OutOfFold, second: OutOfFold, figure: str = "mcc") -> Figure:
+    """Of one seed of each."""
+    return mean_figures([first], minus=[second], figures=(figure,), generator=rng())[figure]
+
+
 def test_a_model_does_not_differ_from_itself():
     probability = rng(2).random(300)
-    found = paired_difference(run(TRUTH, probability), run(TRUTH, probability), "auroc", generator=rng())
+    found = difference(run(TRUTH, probability), run(TRUTH, probability), "auroc")
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
 def test_difference_is_that_of_the_figures_and_its_sign_turns():
     good = run(TRUTH, np.where(rng(3).random(300) < 0.95, TRUTH, ~TRUTH))
     poor = run(TRUTH, np.where(rng(4).random(300) < 0.7, TRUTH, ~TRUTH))
-    found = paired_difference(good, poor, "mcc", generator=rng())
+    found = difference(good, poor, "mcc")
     figures = [model.metrics(rng(), resamples=0)["mcc"].value for model in (good, poor)]
     assert found.value == pytest.approx(figures[0] - figures[1])
     assert 0 < found.low < found.value < found.high
-    turned = paired_difference(poor, good, "mcc", generator=rng())
+    turned = difference(poor, good, "mcc")
     assert turned.value == -found.value and turned.high < 0
 
 
@@ -114,7 +122,7 @@ def test_pairing_narrows_the_interval():
     first = np.where(wrong, ~TRUTH, TRUTH)
     second = first.copy()
     second[np.flatnonzero(~wrong)[:12]] ^= True
-    found = paired_difference(run(TRUTH, first), run(TRUTH, second), "accuracy", generator=rng())
+    found = difference(run(TRUTH, first), run(TRUTH, second), "accuracy")
     single = run(TRUTH, first).metrics(rng())["accuracy"]
     assert found.value == pytest.approx(12 / 300)
     assert found.low > 0
@@ -124,15 +132,13 @@ def test_pairing_narrows_the_interval():
 def test_several_seeds_give_the_mean_of_their_differences():
     first = [run(TRUTH, np.where(rng(seed).random(300) < 0.9, TRUTH, ~TRUTH), seed=seed) for seed in range(3)]
     second = [run(TRUTH, np.where(rng(seed + 9).random(300) < 0.8, TRUTH, ~TRUTH), seed=seed) for seed in range(3)]
-    singles = [
-        paired_difference(one, other, generator=rng(), resamples=0).value
-        for one, other in zip(first, second, strict=True)
-    ]
-    assert paired_difference(first, second, generator=rng()).value == pytest.approx(np.mean(singles))
-    with pytest.raises(InputError, match="as many seeds"):
-        paired_difference(first, second[:2], generator=rng())
+    singles = [difference(one, other).value for one, other in zip(first, second, strict=True)]
+    found = mean_figures(first, minus=second, figures=("mcc",), generator=rng())["mcc"]
+    assert found.value == pytest.approx(np.mean(singles))
+    with pytest.raises(InputError, match="as many of both"):
+        mean_figures(first, minus=second[:2], generator=rng())
     with pytest.raises(InputError, match="same sequences"):
-        paired_difference(first[0], run(~TRUTH, first[0].probability), generator=rng())
+        difference(first[0], run(~TRUTH, first[0].probability))
 
 
 def test_mcnemar_by_hand():
@@ -143,3 +149,9 @@ def test_mcnemar_by_hand():
     assert (found.first_only, found.second_only) == (5, 0)
     assert found.p == pytest.approx(2 / 2**5)
     assert mcnemar(first, first).p == 1
+
+
+def test_the_brier_score_by_hand():
+    found = brier([run([True, False], [0.5, 0.1]), run([True, False], [1.0, 0.5], seed=1)], None)
+    assert found is not None
+    assert found.value == pytest.approx(((0.25 + 0.01) / 2 + 0.25 / 2) / 2)

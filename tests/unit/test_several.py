@@ -16,7 +16,7 @@ from dnalm.alphabet import decode, encode, reverse_complement
 from dnalm.datasets import Dataset
 from dnalm.datasets.dataset import BY_SOURCE, table_of
 from dnalm.evaluation import several
-from dnalm.evaluation.bench.curves import curves
+from dnalm.evaluation.bench.curves import brier, curves
 from dnalm.evaluation.features import words_of_both_strands
 from dnalm.evaluation.folds import Calls, OutOfFold
 from dnalm.evaluation.paired import mcnemar
@@ -66,6 +66,7 @@ def test_two_models_of_several_classes_are_held_against_each_other() -> None:
 
 
 def test_calibration_is_of_the_class_that_was_called() -> None:
+    assert brier([calls()], None) is None
     found = curves(calls())
     assert found.roc is None and found.precision_recall is None and found.positives is None
     assert found.calibration_n.sum() == 90

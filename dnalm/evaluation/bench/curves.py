@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from dnalm.evaluation.folds import OutOfFold, Run
+from dnalm.evaluation.results.intervals import mean_figures
+from dnalm.metrics import Figure
 from dnalm.metrics.report import calibration_curve
 
 POINTS = 200
+_SEED = 0  # of the bootstrap: the same predictions give the same interval
 Floats = NDArray[np.float64]
 
 
@@ -57,6 +61,18 @@ def curves(run: Run) -> Curves:
         found["error"],
         positives,
     )
+
+
+def brier(runs: Sequence[Run], groups: NDArray[np.integer] | None) -> Figure | None:
+    """Mean squared error of the probability given, over the seeds (Brier 1950); None of several classes.
+
+    Args:
+        runs: of one row, seed by seed.
+        groups: group of each sequence, drawn whole; None draws sequences.
+    """
+    if not isinstance(runs[0], OutOfFold):
+        return None
+    return mean_figures(runs, figures=("brier",), groups=groups, generator=np.random.default_rng(_SEED))["brier"]
 
 
 def _thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -33,7 +33,10 @@ def published_rows(name: str) -> str:
         ]
         for row in told.rows
     ]
-    text = f"Published, so not to be ranked with what is measured here. {told.protocol.strip()} {told.apart.strip()}"
+    text = (
+        "Published, from other splits or sequences, so not to be ranked with what is measured here. "
+        f"{told.protocol.strip()} {told.apart.strip()}"
+    )
     unrun = f"{NOT_RUN.capitalize()}: {told.not_run.strip()}" if told.not_run else ""
     head = ("model", "stride", "labels", *names, "source", "note")
     return "\n\n".join(part for part in (unrun, text.strip(), table(head, body)) if part)
