@@ -69,6 +69,6 @@ def test_the_page_puts_the_best_first() -> None:
 
     rows = [Row("gc_alone", "grouped"), Row("pwm", "grouped"), Row("ecoli-lm+wide", "grouped")]
     said = page._chain(rows, {rows[0]: row(0.5), rows[1]: {}, rows[2]: row(0.75)})
-    assert said.startswith("1,200 of the 3,000 sequences are one group")
+    assert said.startswith("1,200 of the 3,000 are one group")
     assert said.endswith("MCC on the others: ecoli-lm+wide .750 [.650, .850]; GC alone .500 [.400, .600].")
     assert page._chain(rows, {rows[1]: {}}) == ""

@@ -15,6 +15,7 @@ from dnalm.evaluation import published
 from dnalm.evaluation.bench.benches import AT_RANDOM, Bench
 from dnalm.evaluation.bench.kept import rows_of
 from dnalm.evaluation.networks import METHOD, RANDOM
+from dnalm.evaluation.results.leaks import group_told, leak_told
 from dnalm.evaluation.results.models import FINETUNED, is_network, title_of
 from dnalm.evaluation.results.tasks import Task
 
@@ -191,12 +192,7 @@ def leaks(rows: Sequence[Entry]) -> dict[str, str]:
     for one in rows:
         leak = (one.row or {}).get("leak")
         if leak and one.group not in said:
-            share = leak["shared"] / leak["of"] if leak["of"] else 0.0
-            what = "have a near copy among those that were learnt from"
-            if leak.get("by") == BY_SOURCE:
-                what = "come from a gene that was learnt from, or are the same letter for letter as a read that was"
-            said[one.group] = f"{leak['shared']:,} of {leak['of']:,} tested sequences ({share:.1%}) {what}"
-            said[one.group] += _chain([other for other in rows if other.group == one.group])
+            said[one.group] = leak_told(leak) + _chain([other for other in rows if other.group == one.group])
     return said
 
 
@@ -212,10 +208,7 @@ def _chain(rows: Sequence[Entry]) -> str:
             mcc = told[one.id]["figures"]["mcc"]
             best[one.kind] = f"{one.model} {mcc['value']:.3f} ({mcc['low']:.3f} to {mcc['high']:.3f})"
     of_kinds = [f"{words}: {best[kind]}" for kind, words in _BEST.items() if kind in best]
-    return (
-        f". {size['largest']:,} of the {size['of']:,} are one group, chained by what they share, and stand in one "
-        f"fold; MCC on the others, {'; '.join(of_kinds)}"
-    )
+    return f". {group_told(size)}; MCC on the others, {'; '.join(of_kinds)}"
 
 
 def _start(model: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.evaluation import published
 from dnalm.evaluation.networks import METHOD, RANDOM
 from dnalm.evaluation.results.cells import NOT_RUN, Document, interval, signed, table
+from dnalm.evaluation.results.leaks import group_told, leak_told
 from dnalm.evaluation.results.models import is_network, start_of, title_of
 from dnalm.evaluation.results.published_tables import published_alone, published_rows
 from dnalm.evaluation.results.services import render_services
@@ -160,11 +160,7 @@ def _leak(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
     leak = next((kept[row]["leak"] for row in expected if row in kept and kept[row].get("leak")), None)
     if leak is None:
         return ""
-    share = leak["shared"] / max(leak["of"], 1)
-    what = "have a near copy in training"
-    if leak.get("by") == BY_SOURCE:
-        what = "come from a gene that was trained on, or are the same letter for letter as a read that was"
-    return f"Of the {leak['of']:,} tested sequences {leak['shared']:,} ({share:.1%}) {what}."
+    return f"{leak_told(leak)}."
 
 
 def _chain(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
@@ -175,10 +171,7 @@ def _chain(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
     told = next(iter(found.values()))
     each = sorted(found, key=lambda row: -found[row]["figures"]["mcc"]["value"])
     said = "; ".join(f"{title_of(row.model)} {interval(found[row]['figures']['mcc'])}" for row in each)
-    return (
-        f"{told['largest']:,} of the {told['of']:,} sequences are one group, chained by what they share, and stand in "
-        f"one fold. MCC on the others: {said}."
-    )
+    return f"{group_told(told)}. MCC on the others: {said}."
 
 
 def _together(task: Task, expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
