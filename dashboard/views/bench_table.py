@@ -52,6 +52,7 @@ def show(bench: Bench, rows: Sequence[Entry], figure: str) -> list[Entry]:
         height=min(38 + 35 * len(ordered), TALLEST),
         on_select=ticked,
         selection_mode="multi-row",
+        placeholder="",
         selection_default={"selection": {"rows": marked}} if held is None else None,
         column_config={
             "Model": st.column_config.TextColumn(width="medium", pinned=True),

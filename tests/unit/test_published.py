@@ -30,7 +30,7 @@ def test_every_table_has_its_own_run_or_says_why_not():
         assert task.protocol
     assert [row.figures["auroc"] for row in found.tasks["opossum-enhancers"].rows] == [0.72, 0.787, 0.786, 0.798]
     assert found.tasks["16s-shotgun"].rows[1].figures["f1"] == 0.8758
-    assert found.tasks["human-promoters-long"].not_run.startswith("Human: ")
+    assert found.tasks["human-promoters-long"].not_run.startswith("on human promoters")
 
 
 def test_figures_are_printed_with_the_digits_that_were_published():
