@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnalm.evaluation.folds import Calls, OutOfFold
-from dnalm.evaluation.results import page, predictions
+from dnalm.evaluation.results import predictions, under_table
 from dnalm.evaluation.results.chains import without_largest
 from dnalm.evaluation.results.tasks import Row
 
@@ -68,7 +68,7 @@ def test_the_page_puts_the_best_first() -> None:
         return {"without_largest": {"largest": 1200, "of": 3000, "figures": figures}}
 
     rows = [Row("gc_alone", "grouped"), Row("pwm", "grouped"), Row("ecoli-lm+wide", "grouped")]
-    said = page._chain(rows, {rows[0]: row(0.5), rows[1]: {}, rows[2]: row(0.75)})
+    said = under_table.chain(rows, {rows[0]: row(0.5), rows[1]: {}, rows[2]: row(0.75)})
     assert said.startswith("1,200 of the 3,000 are one group")
     assert said.endswith("MCC on the others: ecoli-lm+wide .750 [.650, .850]; GC alone .500 [.400, .600].")
-    assert page._chain(rows, {rows[1]: {}}) == ""
+    assert under_table.chain(rows, {rows[1]: {}}) == ""

@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import Calls, OutOfFold
-from dnalm.evaluation.results import page
+from dnalm.evaluation.results import under_table
 from dnalm.evaluation.results.tasks import TASKS, Row
 from dnalm.evaluation.results.together import together, with_other
 
@@ -71,8 +71,20 @@ def test_the_page_tells_of_language_models_best_first() -> None:
         return {"with_reference": {"figures": figure(mcc), "gain": figure(mcc - 0.8)}}
 
     rows = [Row(name, "random") for name in ("random+wide", "ecoli-lm+wide", "bacteria-lm+wide")]
-    said = page._together(TASKS["ecoli-sigma70-81"], rows, dict(zip(rows, map(row, (0.95, 0.82, 0.83)), strict=True)))
+    said = under_table.together(
+        TASKS["ecoli-sigma70-81"], rows, dict(zip(rows, map(row, (0.95, 0.82, 0.83)), strict=True))
+    )
     assert said.endswith(
         "bacteria-lm+wide .830 [.820, .840], .030 [.020, .040]; ecoli-lm+wide .820 [.810, .830], .020 [.010, .030]."
     )
-    assert page._together(TASKS["ecoli-sigma70-81"], rows, {}) == ""
+    assert under_table.together(TASKS["ecoli-sigma70-81"], rows, {}) == ""
+
+
+def test_the_page_says_what_pre_training_brings() -> None:
+    def row(mcc: float) -> dict:
+        return {"pre_training": {"figures": {"mcc": {"value": mcc, "low": mcc - 0.01, "high": mcc + 0.01}}}}
+
+    rows = [Row(name, "grouped") for name in ("random+wide", "ecoli-lm+wide", "bacteria-lm+wide")]
+    said = under_table.pre_training(rows, {rows[0]: {}, rows[1]: row(0.02), rows[2]: row(0.05)})
+    assert said.endswith("bacteria-lm+wide .050 [.040, .060]; ecoli-lm+wide .020 [.010, .030].")
+    assert under_table.pre_training(rows, {}) == ""

@@ -7,6 +7,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 NOT_RUN = "not yet run"
+TITLES = {"mcc": "MCC", "accuracy": "accuracy", "auroc": "AUROC", "f1": "F1"}
 
 
 def signed(value: float | None) -> str:

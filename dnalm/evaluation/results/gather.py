@@ -20,6 +20,7 @@ import pandas as pd
 
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import Calls, OutOfFold, Run
+from dnalm.evaluation.networks import RANDOM
 from dnalm.evaluation.results import chains, predictions, together
 from dnalm.evaluation.results.intervals import mean_figures
 from dnalm.evaluation.results.measure import fingerprint, groups_of, labelled, leak_of
@@ -111,18 +112,20 @@ def _put_from_predictions(task: Task, kept: dict[tuple[Any, ...], Document], pat
         told: Document = {}
         if split == chains.GROUPED:
             told["without_largest"] = chains.without_largest(path, model, entry["seeds"])
-        if task.reference and model != task.reference:
-            others = kept.get((task.reference, split, labels), {}).get("seeds", [])
-            seeds = [seed for seed in entry["seeds"] if seed in others]
-            if seeds and all(predictions.has(path, split, name, seeds) for name in (model, task.reference)):
-                ours, table = predictions.read(path, split, model, seeds)
-                theirs, _ = predictions.read(path, split, task.reference, seeds)
-                groups = None if split == "random" else table[predictions.GROUP].to_numpy()
-                drawn = {"groups": groups, "generator": np.random.default_rng(_SEED)}
-                told["difference"] = _difference(task, ours, theirs, drawn)
-                if is_network(model):
-                    told["with_reference"] = together.with_other(ours, theirs, groups)
-        for name in ("without_largest", "with_reference"):
+        others = [task.reference, *([f"{RANDOM}+{model.rpartition('+')[2]}"] if start_of(model) else [])]
+        for other, name in zip(others, ("difference", "pre_training"), strict=False):
+            seeds = set(kept.get((other, split, labels), {}).get("seeds", [])) & set(entry["seeds"])
+            if other is None or other == model or not seeds:
+                continue
+            if not all(predictions.has(path, split, one, seeds) for one in (model, other)):
+                continue
+            ours, table = predictions.read(path, split, model, sorted(seeds))
+            theirs, _ = predictions.read(path, split, other, sorted(seeds))
+            groups = None if split == "random" else table[predictions.GROUP].to_numpy()
+            told[name] = _difference(other, ours, theirs, {"groups": groups, "generator": np.random.default_rng(_SEED)})
+            if name == "difference" and is_network(model):
+                told["with_reference"] = together.with_other(ours, theirs, groups)
+        for name in ("without_largest", "with_reference", "pre_training"):
             entry.pop(name, None)
         entry |= {name: found for name, found in told.items() if found}
 
@@ -272,18 +275,18 @@ def _put_difference(task: Task, row: Row, kept: dict[tuple[Any, ...], Document],
     ours_runs = [_run(row, seed, ours[seed]) for seed in seeds]
     theirs_runs = [_run(reference, seed, theirs[seed])[0] for seed in seeds]
     drawn = _drawn(task, row, ours_runs[0][1])
-    entry["difference"] = _difference(task, [run for run, _ in ours_runs], theirs_runs, drawn)
+    entry["difference"] = _difference(reference.model, [run for run, _ in ours_runs], theirs_runs, drawn)
 
 
-def _difference(task: Task, ours: Sequence[Run], theirs: Sequence[Run], drawn: Document) -> Document:
-    """A row's figures minus the reference's, on the same seeds, and each seed's own."""
+def _difference(to: str, ours: Sequence[Run], theirs: Sequence[Run], drawn: Document) -> Document:
+    """A row's figures minus another's, on the same seeds, and each seed's own."""
     found = mean_figures(ours, minus=theirs, figures=("mcc", "accuracy"), **drawn)
     each = {}
     for run, other in zip(ours, theirs, strict=True):
         of_seed = mean_figures([run], minus=[other], figures=("mcc",), generator=drawn["generator"], resamples=0)
         each[str(run.seed)] = round(of_seed["mcc"].value, 4)
     return {
-        "to": task.reference,
+        "to": to,
         "seeds": [run.seed for run in ours],
         "figures": {name: figure.as_dict() for name, figure in found.items()},
         "by_seed": each,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from dnalm.evaluation import published
-from dnalm.evaluation.networks import METHOD, RANDOM
-from dnalm.evaluation.results.cells import NOT_RUN, Document, interval, signed, table
-from dnalm.evaluation.results.leaks import group_told, leak_told
-from dnalm.evaluation.results.models import is_network, start_of, title_of
+from dnalm.evaluation.networks import METHOD
+from dnalm.evaluation.results import under_table
+from dnalm.evaluation.results.cells import NOT_RUN, TITLES, Document, interval, signed, table
+from dnalm.evaluation.results.models import is_network, title_of
 from dnalm.evaluation.results.published_tables import published_alone, published_rows
 from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows
 
-_TITLES = {"mcc": "MCC", "accuracy": "accuracy", "auroc": "AUROC", "f1": "F1"}
 EARLIER = "†"
 """Marks a figure of dnalm's heads as they were before they last changed."""
-_MUCH = 0.5
-"""Of a set's sequences in a language model's text: said beside what was reached."""
 GIVEN_BITS = ("GeCo3, a compressor for DNA", 1.878, "given, not measured here")
 
 _HEAD = """# Results
@@ -94,7 +91,11 @@ def _bits(task: Task, document: Document) -> list[str]:
         "Where a model's genomes hold relatives of E. coli K-12, its text holds close copies of much of the held-out "
         "stretch, which flatters it here."
     )
-    return [table(("model", "bits per base", "seconds", "trained on"), body), relatives, _aims(task, document)]
+    return [
+        table(("model", "bits per base", "seconds", "trained on"), body),
+        relatives,
+        under_table.aims(task, document),
+    ]
 
 
 def _language_name(model: str) -> str:
@@ -119,7 +120,7 @@ def _classifiers(task: Task, document: Document) -> list[str]:
     names = {"grouped": "Grouped 5-fold", "random": "Random 5-fold, as published", "test": ""}
     columns = (
         "model",
-        *(_TITLES[name] for name in task.figures),
+        *(TITLES[name] for name in task.figures),
         "seeds",
         f"difference to {title_of(task.reference or '')}",
         "seconds",
@@ -129,10 +130,11 @@ def _classifiers(task: Task, document: Document) -> list[str]:
             parts.append(f"### {names[split]}")
         expected = [row for row in _expected(task, document) if row.split == split]
         parts += [table(columns, (_classifier_row(task, row, kept.get(row)) for row in expected))]
-        parts.append(_leak(expected, kept))
-        parts.append(_chain(expected, kept))
-        parts.append(_aims(task, document, split))
-        parts.append(_together(task, expected, kept))
+        parts.append(under_table.leak(expected, kept))
+        parts.append(under_table.chain(expected, kept))
+        parts.append(under_table.aims(task, document, split))
+        parts.append(under_table.pre_training(expected, kept))
+        parts.append(under_table.together(task, expected, kept))
         if task.published and split in ("random", "test"):
             parts.append(published_rows(task.published))
     parts.append(_texts(document))
@@ -153,39 +155,6 @@ def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
         _difference(found),
         f"{found['seconds']:.0f}" if found["seconds"] >= 1 else "<1",
     ]
-
-
-def _leak(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
-    """What the split leaks, as the first row that says so does."""
-    leak = next((kept[row]["leak"] for row in expected if row in kept and kept[row].get("leak")), None)
-    if leak is None:
-        return ""
-    return f"{leak_told(leak)}."
-
-
-def _chain(expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
-    """What the rows reach without the largest group, where that is a large share of the set."""
-    found = {row: kept[row]["without_largest"] for row in expected if row in kept and kept[row].get("without_largest")}
-    if not found:
-        return ""
-    told = next(iter(found.values()))
-    each = sorted(found, key=lambda row: -found[row]["figures"]["mcc"]["value"])
-    said = "; ".join(f"{title_of(row.model)} {interval(found[row]['figures']['mcc'])}" for row in each)
-    return f"{group_told(told)}. MCC on the others: {said}."
-
-
-def _together(task: Task, expected: Sequence[Row], kept: Mapping[Row, Document]) -> str:
-    """What dnalm's rows reach averaged with the baseline that they are held against, and what that adds to it."""
-    found = {row: kept[row]["with_reference"] for row in expected if row in kept and kept[row].get("with_reference")}
-    found = {row: told for row, told in found.items() if start_of(row.model)}
-    if not found:
-        return ""
-    said = "; ".join(
-        f"{row.model} {interval(told['figures']['mcc'])}, {interval(told['gain']['mcc'])}"
-        for row, told in sorted(found.items(), key=lambda one: -one[1]["figures"]["mcc"]["value"])
-    )
-    to = title_of(task.reference or "")
-    return f"Log-odds averaged with those of the {to}, MCC, and what that adds to the latter alone: {said}."
 
 
 def _mark(found: Document) -> str:
@@ -283,43 +252,6 @@ def _curve(task: Task, document: Document) -> list[str]:
         "and the 4-mers at stride 3 of [the model](model.md)'s table, on one core."
     )
     return [text, *([picture] if picture else []), table(("language model", "bits per base", "MCC"), body)]
-
-
-def _aims(task: Task, document: Document, split: str | None = None) -> str:
-    """The aims of a split, each beside the best of dnalm's own rows."""
-    split = split or task.splits[0]
-    return " ".join(_aim(task, document, split, *one) for one in task.aims.get(split, {}).items())
-
-
-def _aim(task: Task, document: Document, split: str, figure: str, wanted: float) -> str:
-    lower_is_better = figure == "bits_per_base"
-    ours = [
-        row
-        for row in document["rows"]
-        if row["split"] == split
-        and (row.get("facts") if lower_is_better else is_network(row["model"]) and not row["model"].startswith(RANDOM))
-    ]
-    said = f"Aim: {_TITLES.get(figure, figure).replace('_', ' ')} {wanted:g}."
-    if not ours:
-        return f"{said} {NOT_RUN.capitalize()}."
-    # A row of fewer seeds than another may be the better by luck: those of most seeds stand for what was reached.
-    most = max(len(row["seeds"]) for row in ours)
-    ours = [row for row in ours if len(row["seeds"]) == most]
-    best = (min if lower_is_better else max)(ours, key=lambda row: row["figures"][figure]["value"])
-    value = best["figures"][figure]["value"]
-    short = value - wanted if lower_is_better else wanted - value
-    verdict = "the value is reached" if short <= 0 else f"{short:.4f} short of it"
-    said = f"{said} Best of the rows of {most} seed{'s' * (most != 1)}: {value:.4f} ({best['model']}): {verdict}"
-    told = best.get("difference")
-    if told and task.reference:
-        gain = told["figures"]["mcc"]
-        sure = "is ahead of" if gain["low"] > 0 else "is behind" if gain["high"] < 0 else "cannot be told from"
-        link = "and" if (short <= 0) == (gain["low"] > 0) else "but"
-        said += f", {link} it {sure} the {title_of(task.reference)} (MCC {interval(gain)})"
-    text = best.get("text") or {}
-    if (text.get("shared") or 0) > _MUCH * max(text.get("of", 1), 1):
-        said += f"; its language model had read {text['shared']:,} of the {text['of']:,} sequences in part, unlabelled"
-    return said + "."
 
 
 def _provenance(documents: Mapping[str, Document]) -> list[str]:
