@@ -60,13 +60,18 @@ def show(bench: Bench, rows: Sequence[Entry], figure: str) -> list[Entry]:
             "Seeds": st.column_config.NumberColumn(width="small"),
             "Source": st.column_config.LinkColumn(display_text=r"https?://(?:doi\\.org/)?(.*)", width="medium"),
             "Not to be ranked with others since": st.column_config.TextColumn(width="large"),
-            **{TITLES[name]: st.column_config.TextColumn(width="small", alignment="right") for name in SHOWN},
+            **{TITLES[name]: st.column_config.TextColumn(width=_width(name), alignment="right") for name in SHOWN},
         },
         alt=f"{len(ordered)} rows of {bench.table.title}: {sum(one.row is not None for one in ordered)} own",
     )
     for group, said in leaks(ordered).items():
         st.caption(plain(f"{group}: {said}."))
     return [ordered[place] for place in marked]
+
+
+def _width(figure: str) -> int:
+    """Pixels of a figure's column: its heading is not to be cut off."""
+    return max(80, 9 * len(TITLES[figure]))
 
 
 def in_groups(rows: Sequence[Entry], figure: str) -> list[Entry]:

@@ -28,7 +28,9 @@ from dnalm.training.unfreezing import member_logits
 from dnalm.training.wide import fit_wide
 
 METHOD = 1
-"""Raised when a fit of the same name gives other figures."""
+"""Raised when a plain fit of the same name gives other figures."""
+WIDE_METHOD = 2
+"""The same of the `wide` head of several classes."""
 WORD = 8
 KMER_PENALTY = 0.01
 Ints = NDArray[np.int64]
@@ -97,7 +99,7 @@ class WideSeveral:
         """What decides the result besides the data, ready for JSON."""
         told = self._as_two.describe(None)
         heads = [told_of_head(head) for head in head_configs("wide", None, 3)]
-        return {**{key: told[key] for key in ("method", "weights", "train")}, "several": METHOD, "heads": heads}
+        return {**{key: told[key] for key in ("method", "weights", "train")}, "several": WIDE_METHOD, "heads": heads}
 
     def __call__(self, sequences: Sequences, targets: Ints, groups: Ints, generator: np.random.Generator) -> Predictor:
         """Fit; the penalty and what the encoder counts are chosen on an inner fold; inner folds keep groups whole."""

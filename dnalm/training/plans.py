@@ -298,6 +298,8 @@ def _several(wide: int, features: int, classes: int) -> tuple[int, float]:
     """
     held = (2 * softmax.MEMORY + 6) * features * classes * 8
     steps = 10 * softmax.SEARCHING_STEPS * min(wide, softmax.MOST_SEARCHED) + softmax.STEPS * wide
+    if wide > softmax.MOST_SEARCHED:  # the penalty once more, on all
+        steps += 3 * softmax.SEARCHING_STEPS * wide
     return held, 4.0 * steps * features * classes
 
 

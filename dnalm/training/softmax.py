@@ -6,7 +6,7 @@ anew. The weights themselves are found here, by L-BFGS.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,28 +104,40 @@ def choose_softmax(
     generator: np.random.Generator,
     progress: Progress | None = None,
 ) -> tuple[Shares, float]:
-    """The shares and the penalty with the lowest log loss on the first inner fold, from a fit on the others."""
-    rows = np.arange(len(truth))
-    if len(rows) > MOST_SEARCHED:
-        rows = np.sort(generator.permutation(rows)[:MOST_SEARCHED])
-    inside, outside = rows[folds[rows] != 0], rows[folds[rows] == 0]
-    seen = {name: block.take(inside) for name, block in blocks.items()}
-    unseen = {name: block.take(outside) for name, block in blocks.items()}
+    """The shares and the penalty with the lowest log loss on the first inner fold, from a fit on the others.
+
+    Of more than `MOST_SEARCHED` sequences the shares are chosen on so many; the penalty, which suits a number of
+    sequences, then on all.
+    """
     groups = dict.fromkeys(GROUPS[name] for name in blocks if GROUPS.get(name) in SHARES)
     axes = {PENALTY: PENALTIES, **{name: SHARES[name] for name in groups}}
+    every = np.arange(len(truth))
     fits = 0
 
-    def loss(place: Place) -> float:
-        nonlocal fits
-        at = shared(seen, place)
-        found = fit_softmax(at, truth[inside], weights[inside], classes, place[PENALTY], steps=SEARCHING_STEPS)
-        logits = found.logits(shared(unseen, place)).astype(np.float64)
-        fits += 1
-        if progress:
-            progress("fits", fits, max(fits, _USUAL_PLACES) + 1)
-        return log_loss(logits, truth[outside])
+    def loss_on(rows: NDArray[np.int64]) -> Callable[[Place], float]:
+        inside, outside = rows[folds[rows] != 0], rows[folds[rows] == 0]
+        seen = {name: block.take(inside) for name, block in blocks.items()}
+        unseen = {name: block.take(outside) for name, block in blocks.items()}
 
-    place = descend(axes, _BEGIN, loss)
+        def loss(place: Place) -> float:
+            nonlocal fits
+            at = shared(seen, place)
+            found = fit_softmax(at, truth[inside], weights[inside], classes, place[PENALTY], steps=SEARCHING_STEPS)
+            logits = found.logits(shared(unseen, place)).astype(np.float64)
+            fits += 1
+            if progress:
+                progress("fits", fits, max(fits, _USUAL_PLACES) + 1)
+            return log_loss(logits, truth[outside])
+
+        return loss
+
+    few = len(every) <= MOST_SEARCHED
+    searched = every if few else np.sort(generator.permutation(every)[:MOST_SEARCHED])
+    place = descend(axes, _BEGIN, loss_on(searched))
+    if not few:
+        place = descend(
+            {name: axes[name] if name == PENALTY else (place[name],) for name in axes}, place, loss_on(every)
+        )
     penalty = place.pop(PENALTY)
     return place, penalty
 

@@ -15,6 +15,7 @@ from dnalm.cli import app
 from dnalm.datasets.dataset import Dataset, table_of
 from dnalm.errors import InputError
 from dnalm.evaluation.folds import OutOfFold
+from dnalm.evaluation.networks import METHOD
 from dnalm.evaluation.results import gather as gathering
 from dnalm.evaluation.results import measure, page, places, tasks
 from dnalm.evaluation.results.explained import read_explained
@@ -27,6 +28,7 @@ from dnalm.evaluation.results.run import pending, run
 from dnalm.evaluation.results.services import read_services, write_service
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, in_order, rows, units
 from dnalm.evaluation.results.units import Store, Unit
+from dnalm.evaluation.several import WIDE_METHOD
 from dnalm.settings import PACKAGE_ROOT
 from dnalm.training.machine import GIB, Machine
 
@@ -230,10 +232,12 @@ def test_a_figure_of_the_heads_as_they_were_is_marked(store: Store, made: dict[s
     task = Task("folds", "Folds", "folds", "toy", ("grouped",), (0,), starts=("near-lm",))
     document = gather(task, store, made, tmp_path)
     (row,) = document["rows"]
-    for method, marked in ((page.METHOD, False), (page.METHOD - 1, True)):
+    for method, marked in ((METHOD, False), (METHOD - 1, True)):
         row["fingerprint"] = {**row["fingerprint"], "method": method}
         assert (f"near-lm+wide**{page.EARLIER}" in "".join(page._classifiers(task, document))) == marked
-    row["model"], row["fingerprint"] = "markov", {"method": page.METHOD - 1}
+    row["fingerprint"] = {**row["fingerprint"], "method": METHOD, "several": WIDE_METHOD - 1}
+    assert f"near-lm+wide**{page.EARLIER}" in "".join(page._classifiers(task, document))
+    row["model"], row["fingerprint"] = "markov", {"method": METHOD - 1}
     assert page.EARLIER not in "".join(page._classifiers(task, document))
 
 

@@ -164,7 +164,7 @@ def test_a_task_of_several_classes_is_measured_kept_and_read_back(
     monkeypatch.setitem(TASKS, "genera", genera)
     text = render({name: document if name == "genera" else {"rows": []} for name in TASKS})
     assert "| model | MCC | accuracy | F1 | seeds |" in text
-    assert "Of the 150 tested sequences 0 (0.0%) come from a gene that was trained on" in text
+    assert "0 of 150 tested sequences (0.0%) come from a gene that was learnt from" in text
 
 
 def test_a_task_of_two_classes_still_gives_probabilities_of_the_positive_one(home: Path, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from test_wide import member, promoters
 
 from dnalm.model.config import WideHeadConfig
-from dnalm.training import wide
+from dnalm.training import softmax, wide
 from dnalm.training.blocks import Block
 from dnalm.training.softmax import PENALTIES, choose_softmax, fit_softmax
-from dnalm.training.unfreezing import member_logits
+from dnalm.training.unfreezing import log_loss, member_logits
 from dnalm.training.valley import descend
 from dnalm.training.wide import fit_wide
 
@@ -138,3 +138,32 @@ def test_a_word_counts_on_either_strand() -> None:
     reverse = blocks("NATTATA", kmer=0, half_word=2, words_of_both_strands=True)["words"]
     assert torch.equal(forward, reverse)
     assert forward.sum() == 5  # TATA, which is its own complement, ATAA and TTAT, TAAT and ATTA
+
+
+def test_the_penalty_is_chosen_on_all_sequences_where_the_search_takes_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def fit(blocks: dict, truth: np.ndarray, *rest: object, **more: object) -> softmax.Softmax:
+        sizes.append(len(truth))
+        return fit_softmax(blocks, truth, *rest, **more)
+
+    n, generator = 400, np.random.default_rng(1)
+    truth = np.arange(n) % 4
+    noisy = np.eye(4, dtype=np.float32)[truth] + generator.normal(0, 1, (n, 4)).astype(np.float32)
+    blocks = {"kmers": Block.dense(torch.from_numpy(noisy), 1.0)}
+    folds, weights = np.arange(n) // 4 % 4, np.ones(n, np.float32)
+    monkeypatch.setattr(softmax, "fit_softmax", fit)
+    monkeypatch.setattr(softmax, "MOST_SEARCHED", 100)
+    shares, penalty = choose_softmax(blocks, truth, folds, weights, 4, np.random.default_rng(0))
+    assert shares == {}
+    searched, all_of_them = [size for size in sizes if size < 100], [size for size in sizes if size == 300]
+    assert searched and len(all_of_them) >= 2
+    assert sizes == searched + all_of_them
+
+    def loss(at: float) -> float:
+        inside, outside = folds != 0, folds == 0
+        seen, unseen = ({"kmers": blocks["kmers"].take(np.flatnonzero(part))} for part in (inside, outside))
+        found = fit_softmax(seen, truth[inside], weights[inside], 4, at, steps=softmax.SEARCHING_STEPS)
+        return log_loss(found.logits(unseen).astype(np.float64), truth[outside])
+
+    assert penalty == min(PENALTIES, key=loss)

@@ -14,9 +14,9 @@ from dnalm.datasets.dataset import BY_SOURCE
 from dnalm.evaluation import published
 from dnalm.evaluation.bench.benches import AT_RANDOM, Bench
 from dnalm.evaluation.bench.kept import rows_of
-from dnalm.evaluation.networks import METHOD, RANDOM
+from dnalm.evaluation.networks import RANDOM
 from dnalm.evaluation.results.leaks import group_told, leak_told
-from dnalm.evaluation.results.models import FINETUNED, is_network, title_of
+from dnalm.evaluation.results.models import FINETUNED, is_network, measured_before, title_of
 from dnalm.evaluation.results.tasks import Task
 
 Kind = Literal["published", "dnalm", "plain"]
@@ -238,7 +238,7 @@ def _apart(bench: Bench, task: Task, row: dict[str, Any]) -> str:
         said.append("Easier than the published split: near copies of tested sequences are learnt from.")
     elif row["split"] not in LIKE_PUBLISHED and bench.table.rows:
         said.append("Another test part than the published one.")
-    if is_network(row["model"]) and row["fingerprint"].get("method", METHOD) != METHOD:
+    if measured_before(row["model"], row["fingerprint"]):
         said.append("Measured with the head as it was before it last changed.")
     if (row.get("text") or {}).get("shared"):
         told = row["text"]

@@ -20,7 +20,8 @@ from dnalm.errors import InputError
 from dnalm.evaluation.baselines import baselines
 from dnalm.evaluation.features import Floats, Sequences, windows
 from dnalm.evaluation.fitting import Fit, Fitted, Labels
-from dnalm.evaluation.networks import RANDOM, NetworkFit
+from dnalm.evaluation.networks import METHOD, RANDOM, NetworkFit
+from dnalm.evaluation.several import WIDE_METHOD
 from dnalm.model.bundle import CONFIG, find_bundle, read_bundle
 from dnalm.settings import settings
 
@@ -93,6 +94,12 @@ def _is_lm(folder: Path) -> bool:
 def is_network(model: str) -> bool:
     """Whether the name is START+HEAD."""
     return "+" in model
+
+
+def measured_before(model: str, fingerprint: Mapping[str, Any]) -> bool:
+    """Whether a row's figures are of a head of dnalm's as it was before it last changed."""
+    told = fingerprint.get("method", METHOD), fingerprint.get("several", WIDE_METHOD)
+    return is_network(model) and told != (METHOD, WIDE_METHOD)
 
 
 def title_of(model: str) -> str:

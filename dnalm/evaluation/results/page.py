@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from dnalm.evaluation import published
-from dnalm.evaluation.networks import METHOD
 from dnalm.evaluation.results import under_table
 from dnalm.evaluation.results.cells import NOT_RUN, TITLES, Document, interval, signed, table
-from dnalm.evaluation.results.models import is_network, title_of
+from dnalm.evaluation.results.models import is_network, measured_before, title_of
 from dnalm.evaluation.results.published_tables import published_alone, published_rows
 from dnalm.evaluation.results.services import render_services
 from dnalm.evaluation.results.tasks import TASKS, Row, Task, rows
@@ -159,7 +158,7 @@ def _classifier_row(task: Task, row: Row, found: Document | None) -> list[str]:
 
 def _mark(found: Document) -> str:
     """Says that a network's figures come from an earlier way of fitting it."""
-    return EARLIER if found["fingerprint"].get("method", METHOD) != METHOD and is_network(found["model"]) else ""
+    return EARLIER if measured_before(found["model"], found["fingerprint"]) else ""
 
 
 def _difference(found: Document) -> str:
